@@ -1,0 +1,58 @@
+// The process-wide tables of client names and key patterns: name <-> small number, bounded, with `other`.
+//
+// Thread safety: every member from any thread. intern_* takes a mutex on a miss and is called at naming events only (a new
+// client name, a pattern a worker has not seen); *_name and the session counts are lock-free reads of stable storage.
+// Invariants: (1) number 0 is "other" in both tables; (2) a number's name never changes while a session holds it; (3) at
+// most clients_max live client names and patterns_max patterns, what overflows is `other`; (4) a client name without a
+// session for `fold_after` is folded into `other` when room is needed: its number is retired, never reused.
+// Cost: lookups hash the name; no allocation on a hit.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace tidegate::attribution {
+
+using client_number = std::uint32_t;
+using pattern_number = std::uint32_t;
+using steady_ns = std::int64_t;  // nanoseconds of the monotonic clock
+
+inline constexpr client_number other_client = 0;
+inline constexpr pattern_number other_pattern = 0;
+inline constexpr std::uint32_t clients_max = 4096;
+inline constexpr std::uint32_t patterns_max = 4096;
+inline constexpr std::chrono::hours fold_after{1};
+
+class registry {
+ public:
+  registry();
+  ~registry();
+  registry(const registry&) = delete;
+  registry& operator=(const registry&) = delete;
+
+  // Interns a client name for one more session; `other_client` when the table is full and nothing can be folded.
+  // Counts the session: each call is paired with release_client. `opened`: a new connection, not a renaming.
+  [[nodiscard]] client_number acquire_client(std::string_view name, bool opened, steady_ns now);
+  void release_client(client_number number, steady_ns now) noexcept;
+
+  [[nodiscard]] pattern_number intern_pattern(std::string_view pattern);
+
+  // "other" for retired and unknown numbers.
+  [[nodiscard]] std::string_view client_name(client_number number) const noexcept;
+  [[nodiscard]] std::string_view pattern_name(pattern_number number) const noexcept;
+  [[nodiscard]] std::uint32_t clients_end() const noexcept;   // numbers are 0 … clients_end()-1
+  [[nodiscard]] std::uint32_t patterns_end() const noexcept;
+  [[nodiscard]] bool client_retired(client_number number) const noexcept;
+  [[nodiscard]] std::uint64_t client_sessions(client_number number) const noexcept;  // open now
+  [[nodiscard]] std::uint64_t client_opened(client_number number) const noexcept;    // since start
+
+ private:
+  struct tables;
+  std::unique_ptr<tables> tables_;
+};
+
+}  // namespace tidegate::attribution

@@ -1,0 +1,107 @@
+// The limit rules in force, their buckets, and admission of one command under all rules that match it.
+//
+// Thread safety: a rule_set is immutable but for its atomics; any worker uses it. bind() takes a mutex (naming events).
+// Ownership: buckets outlive a reload: they are kept by rule name and key in `bucket_store`, shared by successive rule_sets.
+// Invariants: admission debits every matching rule of one instant, or none; `observe` rules are debited on their own and
+// never hold anything.
+// Cost: matching a command is a bitset AND over the session's rules and the command's, then a glob for rules with a key;
+// no allocation.
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "attribution/glob.hpp"
+#include "attribution/registry.hpp"
+#include "config/config.hpp"
+#include "limiter/bucket.hpp"
+#include "resp/command_table.hpp"
+
+namespace tidegate::limiter {
+
+inline constexpr std::size_t rules_max = 256;
+inline constexpr std::size_t rules_at_once_max = 16;  // rules that one command can match; more are a config mistake at run time: counted, the first 16 hold
+
+// Counters of one rule and client live with the caller; the rule only names itself.
+struct rule {
+  std::string name;
+  std::uint32_t index = 0;
+  config::limit_rule config;
+  attribution::glob client, key;
+  std::vector<bool> commands;  // by command id
+  rate_clock* clock = nullptr;
+};
+
+class bucket_store;
+
+// What holds for one session: which rules match its client, and their buckets. Rebuilt at naming events and reloads.
+struct binding {
+  std::bitset<rules_max> rules;
+  // Bucket of each rule in `rules` (null for per: pattern, which is looked up by pattern).
+  std::vector<bucket*> buckets;  // indexed by rule index
+  std::vector<std::unique_ptr<bucket>> own;  // per: connection
+};
+
+// One rule that matches a command, with what it costs there.
+struct charge {
+  const rule* which = nullptr;
+  bucket* from = nullptr;
+  units cost = 0;
+};
+
+struct charges {
+  std::array<charge, rules_at_once_max> items;
+  std::uint32_t size = 0;
+  [[nodiscard]] std::span<charge> all() noexcept { return {items.data(), size}; }
+};
+
+enum class admission : std::uint8_t { admitted, wait, rejected };
+struct verdict {
+  admission what = admission::admitted;
+  std::uint32_t held_by = 0;      // index into charges: the bucket that holds it longest
+  steady_ns wait = 0;             // estimated
+  std::uint32_t observed = 0;     // bitmask over charges: observe rules that would have held it
+};
+
+class rule_set {
+ public:
+  // store: kept over reloads. table: for command names. Rules past their `until` never match.
+  rule_set(const std::vector<config::limit_rule>& rules, std::shared_ptr<bucket_store> store,
+           std::shared_ptr<const resp::command_table> table, std::uint32_t workers, steady_ns now);
+  ~rule_set();
+
+  [[nodiscard]] std::span<const rule> rules() const noexcept { return rules_; }
+  [[nodiscard]] bool empty() const noexcept { return rules_.empty(); }
+
+  // What holds for a client. `overflow_key`: the source address, used instead of the name for a client that overflowed
+  // to `other` (never one bucket for all unknown).
+  void bind(binding& out, std::string_view client_name, std::string_view overflow_key, steady_ns now);
+
+  // The rules that match this command of this session, with their costs. key-matching rules and costs count only keys that
+  // match. `pattern`: of the command's first key, with its registry number.
+  void match(const binding& session, const resp::command_spec& spec, const resp::request& request,
+             std::span<const resp::key_ref> keys, attribution::pattern_number pattern, charges& out) noexcept;
+
+  // Admits under all charges at this instant, or none. `who` null: a newcomer; else the waiter at its turn.
+  [[nodiscard]] verdict admit(charges& of, const waiter* who, steady_ns now) noexcept;
+
+  // Memory pressure: the share of maxmemory in use, or a negative number when unknown or stale. Sets the rates.
+  void set_memory(double used_fraction, steady_ns now) noexcept;
+
+ private:
+  struct state;
+  std::vector<rule> rules_;
+  std::vector<std::bitset<rules_max>> by_command_;  // by command id
+  std::unique_ptr<state> state_;
+};
+
+// Buckets by (rule name, key), kept over reloads.
+[[nodiscard]] std::shared_ptr<bucket_store> make_bucket_store();
+
+}  // namespace tidegate::limiter
