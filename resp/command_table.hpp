@@ -1,7 +1,14 @@
 // The command table: what the proxy must know of each command, as data.
 //
 // Thread safety: the built-in table is constant; a command_table is immutable after completion and may be read from any
-// thread. Cost: lookup is one hash of at most 64 bytes, no allocation.
+//   thread.
+// Ownership: a table owns its specs and the names of what an upstream added; a spec lives as long as its table, so
+//   whoever keeps a reference keeps the shared_ptr.
+// Invariants: (1) ids are dense, by_id(n).id == n, and those of the built-in table are the same in every table;
+//   (2) find() and find_keys() accept any request, also an empty one, and never read behind its arguments; (3) where
+//   find_keys() tells keys of a request that Redis executes, they are the keys that the command uses.
+// Cost: find() hashes two words and compares one slot, twice for a family; find_keys() is O(arguments) for commands
+//   with options, O(keys) for others; neither allocates once `out` has its capacity.
 #pragma once
 
 #include <cstdint>
@@ -48,10 +55,10 @@ enum class special : std::uint8_t {
 enum class key_layout : std::uint8_t {
   none,
   range,         // first, last (negative: from the end), step
-  numkeys,       // a count at `first`, keys behind it (EVAL, ZUNION …)
+  numkeys,       // a count at `first`, keys behind it, each `step` from the last (EVAL, ZUNION …)
   numkeys_store, // destination at 1, count at `first`, keys behind it (ZUNIONSTORE …)
   sort,          // SORT key … [STORE dst]
-  georadius,     // GEORADIUS key … [STORE dst | STOREDIST dst]
+  georadius,     // GEORADIUS key … [STORE dst | STOREDIST dst], options from `first` on
   streams,       // XREAD/XREADGROUP … STREAMS k… id…
   migrate,       // MIGRATE host port key|"" … [KEYS k…]
   opaque,        // keys not known to the proxy
@@ -63,8 +70,8 @@ enum class ttl_effect : std::uint8_t {
   set,           // SET: options decide (EX PX EXAT PXAT KEEPTTL GET NX XX)
   setex,         // SETEX key seconds value
   psetex,        // PSETEX key milliseconds value
-  clears,        // leaves every written key without a TTL: GETSET, MSET, MSETNX, SETNX, *STORE, BITOP, PFMERGE (existing kept) …
-  keeps,         // leaves an existing TTL, creates keys without one: SADD, HSET, LPUSH, INCR, APPEND, XADD …
+  clears,        // leaves every written key without a TTL: GETSET, MSET, MSETNX, SETNX, *STORE, SORT … STORE, BITOP …
+  keeps,         // leaves an existing TTL, creates keys without one: SADD, HSET, LPUSH, INCR, APPEND, XADD, PFMERGE …
   moves,         // a TTL travels with the value: RENAME, RENAMENX, COPY, MOVE
   restore,       // RESTORE key ttl value [ABSTTL]
   expire,        // EXPIRE key seconds [NX|XX|GT|LT]
@@ -94,7 +101,7 @@ struct key_ref {
 };
 
 struct command_spec {
-  std::string_view name;          // lower case, as in commandstats: "set", "xgroup|create"
+  std::string_view name;          // lower case, as in commandstats: "set", "xgroup|create"; empty for id 0
   std::uint16_t id = 0;           // dense; 0 is the unknown command
   std::int16_t arity = 0;         // as Redis: positive = exact, negative = at least
   command_class cls = command_class::admin;
@@ -113,7 +120,7 @@ struct command_spec {
   bool denyoom = false;
   bool no_auth = false;           // runs before AUTH
   bool blocking_option = false;   // XREAD, XREADGROUP: blocking only with BLOCK
-  bool container = false;         // CLIENT, XGROUP …: the spec of the bare name
+  bool container = false;         // CLIENT, XGROUP …: the spec of the bare name, and of subcommands not known
   bool no_multi = false;
 
   // Whether argc meets the arity, as Redis checks it before it runs a command.
@@ -122,7 +129,8 @@ struct command_spec {
   }
 };
 
-// Every command the build knows (Redis 7.0 whole, and what later versions and Valkey added, as far as it is harmless).
+// Every command the build knows (Redis 7.0 whole, and what later versions and Valkey added, as far as it is harmless),
+// by id; the first is the unknown command.
 [[nodiscard]] std::span<const command_spec> builtin_commands() noexcept;
 
 // What an upstream's COMMAND said of one command; `subcommands` flattened with "name|sub" names.
@@ -139,14 +147,18 @@ class command_table {
   [[nodiscard]] static std::shared_ptr<const command_table> builtin();
   // The built-in table, completed by what an upstream told: commands the build does not know get class, write, keys
   // and arity from there and stay `dedicate::unknown`; known ones get the upstream's arity. `known_upstream` is then
-  // false for those that the upstream lacks.
+  // false for those that the upstream lacks. Of an upstream before 7.0, which lists families without subcommands and
+  // books `XGROUP CREATE` as `xgroup`, the subcommands take `name` and `write` from their family. An empty list
+  // completes nothing.
   [[nodiscard]] static std::shared_ptr<const command_table> completed(std::span<const upstream_command> upstream);
 
-  // The spec of a request (its subcommand's, where it has one). Never null: unknown commands get the spec with id 0.
+  // The spec of a request (its subcommand's, where it has one). Unknown commands get the spec with id 0, unknown
+  // subcommands that of their family.
   [[nodiscard]] const command_spec& find(const request& request) const noexcept;
   // By commandstats name: "set", "client|setname". nullptr if unknown.
   [[nodiscard]] const command_spec* find_name(std::string_view name) const noexcept;
-  // By id; ids of the built-in table never change within a process, added ones come behind.
+  // By id; ids of the built-in table never change within a process, added ones come behind. An id not in the table
+  // gives the unknown command.
   [[nodiscard]] const command_spec& by_id(std::uint16_t id) const noexcept;
   [[nodiscard]] std::size_t size() const noexcept;  // ids are 0 … size()-1
   // Whether the upstream lists the command; true for all while no upstream was asked.
@@ -161,10 +173,11 @@ class command_table {
 };
 
 // Appends the request's keys in order of position to `out` (cleared first; capacity is kept: no allocation in steady
-// state). False when they cannot be told (arity too small, a bad numkeys, an opaque layout): then `out` holds none.
+// state). False when they cannot be told (wrong arity, a bad numkeys, an opaque layout): then `out` holds none. True
+// with none: the command has no keys, or is a script called without.
 bool find_keys(const command_spec& spec, const request& request, std::vector<key_ref>& out) noexcept;
 
-// Elements of a request (design.md section 12); `keys` are those of find_keys.
+// Elements of a request (design.md section 12), at least 1; `keys` are those of find_keys.
 [[nodiscard]] std::uint32_t count_elements(const command_spec& spec, const request& request,
                                            std::span<const key_ref> keys) noexcept;
 
