@@ -1,0 +1,120 @@
+#include "attribution/pattern_set.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+namespace tidegate::attribution {
+
+// A part of by_prefix_ whose globs share the prefix of `node`, which is `depth` long.
+struct pattern_set::span {
+  std::uint32_t node, begin, end;
+  std::size_t depth;
+};
+
+bool pattern_set::better(std::uint32_t left, std::uint32_t right) const noexcept {
+  const std::size_t l = globs_[left].literal_size();
+  const std::size_t r = globs_[right].literal_size();
+  return l != r ? l > r : left < right;
+}
+
+pattern_set::pattern_set(const std::vector<std::string>& globs) {
+  globs_.reserve(globs.size());
+  for (const auto& text : globs) globs_.emplace_back(text);
+  by_prefix_.resize(globs_.size());
+  std::iota(by_prefix_.begin(), by_prefix_.end(), 0U);
+  std::sort(by_prefix_.begin(), by_prefix_.end(), [this](std::uint32_t left, std::uint32_t right) {
+    const int order = globs_[left].literal_prefix().compare(globs_[right].literal_prefix());
+    return order != 0 ? order < 0 : better(left, right);
+  });
+  if (by_prefix_.empty()) return;
+
+  // An explicit stack: nested prefixes (a, aa, aaa, …) would make recursion as deep as the configuration is long.
+  nodes_.emplace_back();
+  first_bytes_.push_back('\0');
+  std::vector<span> open{{0, 0, static_cast<std::uint32_t>(by_prefix_.size()), 0}};
+  while (!open.empty()) {
+    const span part = open.back();
+    open.pop_back();
+    fill(part, open);
+  }
+}
+
+// Sorted, the globs that end at this node come first; the others fall into one child for each next byte.
+void pattern_set::fill(const span& part, std::vector<span>& open) {
+  const auto prefix = [this](std::uint32_t place) { return globs_[by_prefix_[place]].literal_prefix(); };
+  std::uint32_t at = part.begin;
+  while (at < part.end && prefix(at).size() == part.depth) ++at;
+  nodes_[part.node].here_begin = part.begin;
+  nodes_[part.node].here_count = at - part.begin;
+  nodes_[part.node].child_begin = static_cast<std::uint32_t>(nodes_.size());
+
+  const node parent = nodes_[part.node];
+  const std::uint32_t above = parent.here_count > 0 ? part.node : parent.above;
+  std::uint32_t best = parent.above_best;
+  if (parent.here_count > 0 && (best == npos || better(by_prefix_[part.begin], best))) best = by_prefix_[part.begin];
+
+  while (at < part.end) {
+    const char byte = prefix(at)[part.depth];
+    std::uint32_t end = at + 1;
+    while (end < part.end && prefix(end)[part.depth] == byte) ++end;
+    // Sorted, so what the first and the last share, all share.
+    const std::string_view first = prefix(at), last = prefix(end - 1);
+    std::size_t depth = part.depth + 1;
+    while (depth < first.size() && depth < last.size() && first[depth] == last[depth]) ++depth;
+
+    node child;
+    child.edge_begin = static_cast<std::uint32_t>(edges_.size());
+    child.edge_size = static_cast<std::uint32_t>(depth - part.depth);
+    child.above = above;
+    child.above_best = best;
+    edges_.append(first.substr(part.depth, depth - part.depth));
+    open.push_back({static_cast<std::uint32_t>(nodes_.size()), at, end, depth});
+    nodes_.push_back(child);
+    first_bytes_.push_back(byte);
+    at = end;
+  }
+  nodes_[part.node].child_count = static_cast<std::uint32_t>(nodes_.size()) - nodes_[part.node].child_begin;
+}
+
+// The node of the longest literal prefix that the key begins with.
+std::uint32_t pattern_set::deepest(std::string_view key, std::uint32_t& steps) const noexcept {
+  std::uint32_t at = 0;
+  while (!key.empty()) {
+    const node& here = nodes_[at];
+    const char* bytes = first_bytes_.data() + here.child_begin;
+    const void* found =
+        here.child_count > 0 ? std::memchr(bytes, static_cast<unsigned char>(key.front()), here.child_count) : nullptr;
+    if (found == nullptr) break;
+    const std::uint32_t next = here.child_begin + static_cast<std::uint32_t>(static_cast<const char*>(found) - bytes);
+    const node& child = nodes_[next];
+    if (!key.starts_with(std::string_view(edges_).substr(child.edge_begin, child.edge_size))) break;
+    key.remove_prefix(child.edge_size);
+    at = next;
+    ++steps;
+  }
+  return at;
+}
+
+std::uint32_t pattern_set::longest(std::string_view key, std::uint32_t& steps) const noexcept {
+  if (nodes_.empty()) return npos;
+  std::uint32_t best = npos;
+  // Deeper is not always better (`a*bcdef` against `abc*`), hence up the path until nothing above can win.
+  for (std::uint32_t at = deepest(key, steps); at != npos; at = nodes_[at].above) {
+    const node& here = nodes_[at];
+    ++steps;
+    for (std::uint32_t i = 0; i < here.here_count; ++i) {
+      const std::uint32_t candidate = by_prefix_[here.here_begin + i];
+      if (best != npos && !better(candidate, best)) break;
+      ++steps;
+      if (globs_[candidate].matches(key)) {
+        best = candidate;
+        break;
+      }
+    }
+    if (here.above_best == npos || (best != npos && !better(here.above_best, best))) break;
+  }
+  return best;
+}
+
+}  // namespace tidegate::attribution
