@@ -47,7 +47,8 @@ enum class dedicate : std::uint8_t {
 enum class special : std::uint8_t {
   none, auth, hello, reset, quit, select, multi, exec, discard, watch, unwatch,
   client_setname, client_getname, client_setinfo, client_reply, client_tracking, client_id,
-  subscribe, unsubscribe, monitor, wait, ping, swapdb, move, copy, client_no_evict, client_caching, client_pause, client_kill,
+  subscribe, unsubscribe, monitor, wait, ping, swapdb, move, copy, client_no_evict, client_caching,
+  client_pause, client_kill,
   client_info_other,  // every other CLIENT subcommand
 };
 
