@@ -3,10 +3,9 @@
 // Thread safety: immutable; `decide` from any thread, each with a plan of its own.
 // Ownership: a rule_set owns its rules. A plan holds argument indexes, never bytes: it is good for the request that it
 //   was made from, and its vectors keep their capacity.
-// Invariants: (1) no TTL is ever lengthened, and no key is deleted that the client did not delete; (2) a request with
-// an
-//   option that this build does not know passes unchanged and unrefused, and is followed as if it had worked; (3) zero
-//   and negative TTLs mean delete, and pass; (4) a rule with mode off is as absent, but keeps its index.
+// Invariants: (1) no TTL is ever lengthened; (2) a request with an option that this build does not know passes
+//   unchanged and unrefused, and is followed as if it had worked; (3) zero and negative TTLs mean delete, and pass;
+//   (4) a rule with mode off is as absent, but keeps its index.
 // Cost: one pattern lookup a written key, linear in the keys; no allocation once the plan's vectors have grown.
 // Semantics: design.md section 6 and 12.
 #pragma once
