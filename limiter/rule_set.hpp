@@ -1,15 +1,19 @@
 // The limit rules in force, their buckets, and admission of one command under all rules that match it.
 //
-// Thread safety: a rule_set is immutable but for its atomics; any worker uses it. bind() takes a mutex (naming events).
-// Ownership: buckets outlive a reload: they are kept by rule name and key in `bucket_store`, shared by successive rule_sets.
-// Invariants: admission debits every matching rule of one instant, or none; `observe` rules are debited on their own and
-// never hold anything.
-// Cost: matching a command is a bitset AND over the session's rules and the command's, then a glob for rules with a key;
-// no allocation.
+// Thread safety: a rule_set is immutable but for its atomics; any worker uses it. bind() takes a mutex (naming events),
+// as does match() the first time a rule with `per: pattern` meets a pattern. Ownership: buckets outlive a reload: they
+// are kept by rule name and key in `bucket_store`, shared by successive rule_sets. Charges are good as long as the
+// rule_set and the binding they were made from stay; who waits leaves its line before its binding is rebuilt or
+// destroyed and before it lets go of the rule_set. Invariants: (1) admission debits every matching rule of one instant,
+// or none; (2) `observe` rules are debited on their own and never hold anything; (3) a client is never given a fresh
+// burst by renaming itself back and forth, by a reload, or under `per: connection` by anything but a new connection.
+// Cost: matching a command is a bitset AND over the session's rules and the command's, then a glob for rules with a
+// key, and for `cost: byte` a sum over the arguments; no allocation, no lock.
 #pragma once
 
 #include <array>
 #include <bitset>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -21,12 +25,14 @@
 #include "attribution/registry.hpp"
 #include "config/config.hpp"
 #include "limiter/bucket.hpp"
+#include "limiter/bucket_store.hpp"
 #include "resp/command_table.hpp"
 
 namespace tidegate::limiter {
 
-inline constexpr std::size_t rules_max = 256;
-inline constexpr std::size_t rules_at_once_max = 16;  // rules that one command can match; more are a config mistake at run time: counted, the first 16 hold
+inline constexpr std::size_t rules_max = 256;  // of a configuration; what stands behind is not in force
+inline constexpr std::size_t rules_at_once_max =
+    16;  // rules that one command can match; more are a config mistake at run time: counted, the first 16 hold
 
 // Counters of one rule and client live with the caller; the rule only names itself.
 struct rule {
@@ -36,16 +42,16 @@ struct rule {
   attribution::glob client, key;
   std::vector<bool> commands;  // by command id
   rate_clock* clock = nullptr;
+  steady_ns expires = never;  // its `until`
 };
-
-class bucket_store;
 
 // What holds for one session: which rules match its client, and their buckets. Rebuilt at naming events and reloads.
 struct binding {
   std::bitset<rules_max> rules;
   // Bucket of each rule in `rules` (null for per: pattern, which is looked up by pattern).
-  std::vector<bucket*> buckets;  // indexed by rule index
-  std::vector<std::unique_ptr<bucket>> own;  // per: connection
+  std::vector<bucket*> buckets;               // indexed by rule index
+  std::vector<std::unique_ptr<bucket>> own;   // per: connection; kept over bind(), whatever the client calls itself
+  std::vector<std::shared_ptr<bucket>> held;  // keeps `buckets` in the store
 };
 
 // One rule that matches a command, with what it costs there.
@@ -64,44 +70,56 @@ struct charges {
 enum class admission : std::uint8_t { admitted, wait, rejected };
 struct verdict {
   admission what = admission::admitted;
-  std::uint32_t held_by = 0;      // index into charges: the bucket that holds it longest
-  steady_ns wait = 0;             // estimated
-  std::uint32_t observed = 0;     // bitmask over charges: observe rules that would have held it
+  std::uint32_t held_by = 0;   // index into charges: the bucket that holds it longest
+  steady_ns wait = 0;          // estimated
+  std::uint32_t observed = 0;  // bitmask over charges: observe rules that would have held it
 };
 
 class rule_set {
  public:
-  // store: kept over reloads. table: for command names. Rules past their `until` never match.
+  // store: kept over reloads. table: for command names. Rules past their `until` never match; `wall` is the time of day
+  // at `now`, which they are compared with.
   rule_set(const std::vector<config::limit_rule>& rules, std::shared_ptr<bucket_store> store,
-           std::shared_ptr<const resp::command_table> table, std::uint32_t workers, steady_ns now);
+           std::shared_ptr<const resp::command_table> table, std::uint32_t workers, steady_ns now,
+           std::chrono::system_clock::time_point wall = std::chrono::system_clock::now());
   ~rule_set();
+  rule_set(const rule_set&) = delete;
+  rule_set& operator=(const rule_set&) = delete;
 
   [[nodiscard]] std::span<const rule> rules() const noexcept { return rules_; }
   [[nodiscard]] bool empty() const noexcept { return rules_.empty(); }
 
   // What holds for a client. `overflow_key`: the source address, used instead of the name for a client that overflowed
-  // to `other` (never one bucket for all unknown).
+  // to `other` (never one bucket for all unknown), and where the store has no room for one more name.
   void bind(binding& out, std::string_view client_name, std::string_view overflow_key, steady_ns now);
 
-  // The rules that match this command of this session, with their costs. key-matching rules and costs count only keys that
-  // match. `pattern`: of the command's first key, with its registry number.
+  // The rules that match this command of this session, with their costs. key-matching rules and costs count only keys
+  // that match. `pattern`: of the command's first key, with its registry number.
   void match(const binding& session, const resp::command_spec& spec, const resp::request& request,
              std::span<const resp::key_ref> keys, attribution::pattern_number pattern, charges& out) noexcept;
 
-  // Admits under all charges at this instant, or none. `who` null: a newcomer; else the waiter at its turn.
+  // Admits under all charges at this instant, or none. `who` null: a newcomer; else the waiter at its turn, which
+  // leaves its line when admitted or rejected. Held: a newcomer joins charges[held_by].from; so does a waiter after
+  // leaving its line, unless that is the bucket in which it stands. A waiter that stood in more than one line passes
+  // other lines at its turn: otherwise commands under the same two rules could send one another back and forth. It is
+  // rejected once it has waited for max_delay.
   [[nodiscard]] verdict admit(charges& of, const waiter* who, steady_ns now) noexcept;
 
-  // Memory pressure: the share of maxmemory in use, or a negative number when unknown or stale. Sets the rates.
+  // Memory pressure: the share of maxmemory in use, or a negative number when unknown or stale. Sets the rates. On the
+  // one rule_set in force.
   void set_memory(double used_fraction, steady_ns now) noexcept;
+
+  // Commands that matched more than rules_at_once_max rules.
+  [[nodiscard]] std::uint64_t overmatched() const noexcept;
 
  private:
   struct state;
+  [[nodiscard]] bucket* pattern_bucket(std::size_t index, attribution::pattern_number pattern) noexcept;
+  [[nodiscard]] bucket* connection_bucket(binding& out, std::size_t index, steady_ns now) const;
+
   std::vector<rule> rules_;
   std::vector<std::bitset<rules_max>> by_command_;  // by command id
   std::unique_ptr<state> state_;
 };
-
-// Buckets by (rule name, key), kept over reloads.
-[[nodiscard]] std::shared_ptr<bucket_store> make_bucket_store();
 
 }  // namespace tidegate::limiter

@@ -1,0 +1,29 @@
+// What a rule_set holds besides its rules; for its own .cpp files.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "limiter/rule_set.hpp"
+
+namespace tidegate::limiter {
+
+using pattern_buckets = std::array<std::atomic<bucket*>, attribution::patterns_max>;
+
+struct rule_set::state {
+  std::shared_ptr<bucket_store> store;
+  std::uint32_t workers = 1;
+  std::vector<config::limit_rule> configured;
+  std::vector<rule_state*> states;                         // by rule index, as the next two
+  std::vector<std::shared_ptr<bucket>> own;                // per: rule, and where the store has no room
+  std::vector<std::unique_ptr<pattern_buckets>> patterns;  // per: pattern, else null; filled as patterns are met
+  std::mutex patterns_mutex;
+  std::vector<std::shared_ptr<bucket>> patterns_held;
+  std::atomic<steady_ns> latest{0};  // roughly now, for match(), which has no clock
+  std::atomic<std::uint64_t> overmatched{0};
+};
+
+}  // namespace tidegate::limiter
