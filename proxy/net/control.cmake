@@ -1,0 +1,10 @@
+# The control thread: signals, reloads, and the proxy's own eye on the upstream.
+find_package(Boost 1.81 REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(spdlog REQUIRED)
+find_library(TIDEGATE_HIREDIS hiredis REQUIRED)
+tidegate_library(
+  control
+  SOURCES control_reply.cpp upstream_facts.cpp control_link.cpp control_connection.cpp file_watch.cpp control_thread.cpp
+  LINK tidegate::net tidegate::session tidegate::policy Boost::headers OpenSSL::SSL
+  PRIVATE_LINK spdlog::spdlog ${TIDEGATE_HIREDIS})

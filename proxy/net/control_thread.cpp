@@ -1,0 +1,304 @@
+#include "proxy/net/control_thread.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <csignal>
+
+#include "config/load.hpp"
+#include "proxy/net/control_connection.hpp"
+#include "proxy/net/file_watch.hpp"
+
+namespace tidegate::net {
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+namespace {
+
+constexpr milliseconds watch_interval{1000};
+constexpr milliseconds drain_tick{20};
+
+limiter::steady_ns now_ns() {
+  return steady_clock::now().time_since_epoch().count();
+}
+
+std::vector<std::string> watched_files(const std::string& config_path, const config::config& config) {
+  std::vector<std::string> paths;
+  if (!config_path.empty()) paths.push_back(config_path);
+  for (const config::listener& listener : config.listen) {
+    if (!listener.tls) continue;
+    for (const std::string& path : {listener.tls->certificate, listener.tls->key, listener.tls->client_ca}) {
+      if (!path.empty()) paths.push_back(path);
+    }
+  }
+  return paths;
+}
+
+bool has_memory_rule(const config::config& config) {
+  return std::any_of(config.limits.begin(), config.limits.end(),
+                     [](const config::limit_rule& rule) { return rule.memory.has_value(); });
+}
+
+// Errors may hold several lines; each becomes a log line of its own.
+void log_lines(spdlog::level::level_enum level, const char* what, std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t newline = std::min(text.find('\n'), text.size());
+    if (newline != 0) spdlog::log(level, "{}: {}", what, text.substr(0, newline));
+    text.remove_prefix(std::min(newline + 1, text.size()));
+  }
+}
+
+}  // namespace
+
+struct control_thread::state {
+  state(options opts, server& served)
+      : given(std::move(opts)),
+        workers(served),
+        signals(context, SIGTERM, SIGINT, SIGHUP),
+        tick(context),
+        drain_timer(context),
+        current(given.snapshot),
+        loaded(given.snapshot->config),
+        upstream(context, loaded->instance, loaded->upstream, given.upstream, connection_events()) {}
+
+  control_connection::events connection_events();
+  void wait_for_signal();
+  void on_signal(int number);
+  void watch_files();
+  void reload(const char* cause);
+  void publish(std::shared_ptr<const config::config> config);
+  void learned(const std::vector<resp::upstream_command>& commands, bool expire_options);
+  void info(const upstream_info& info);
+  void memory(double fraction);
+  void begin_drain();
+  void await_drained();
+  void finish();
+
+  options given;
+  server& workers;
+  asio::io_context context{1};
+  asio::signal_set signals;
+  asio::steady_timer tick, drain_timer;
+  file_watch files;
+
+  mutable std::mutex mutex;  // guards `current` and `draining`; control plane only
+  std::shared_ptr<const policy::snapshot> current;
+  bool draining = false;
+
+  std::shared_ptr<const config::config> loaded;  // in force
+  steady_clock::time_point drain_deadline;
+  double last_fraction = -1;
+  bool memory_told = false, memory_known = false;
+  std::string eviction_told;
+  control_connection upstream;
+};
+
+control_connection::events control_thread::state::connection_events() {
+  return {.addresses = [this](const endpoints& found) { workers.set_upstream_addresses(found); },
+          .wake = [this] { workers.wake(); },
+          .learned = [this](const std::vector<resp::upstream_command>& commands,
+                            bool expire_options) { learned(commands, expire_options); },
+          .info = [this](const upstream_info& seen) { info(seen); },
+          .memory = [this](double fraction) { memory(fraction); }};
+}
+
+void control_thread::state::wait_for_signal() {
+  signals.async_wait([this](boost::system::error_code error, int number) {
+    if (error) return;
+    on_signal(number);
+    wait_for_signal();
+  });
+}
+
+void control_thread::state::on_signal(int number) {
+  if (number == SIGHUP) {
+    reload("SIGHUP");
+  } else if (!draining) {
+    begin_drain();
+  } else {
+    spdlog::warn("a second signal: stopping at once");
+    finish();
+  }
+}
+
+void control_thread::state::watch_files() {
+  tick.expires_after(watch_interval);
+  tick.async_wait([this](boost::system::error_code error) {
+    if (error) return;
+    if (files.changed()) reload("a changed file");
+    watch_files();
+  });
+}
+
+void control_thread::state::reload(const char* cause) {
+  if (draining || given.config_path.empty()) return;
+  spdlog::info("reloading {} because of {}", given.config_path, cause);
+  std::vector<config::mistake> warnings;
+  auto wanted = config::load_file(given.config_path, &warnings);
+  for (const config::mistake& warning : warnings) spdlog::warn("{}", warning.to_string());
+  if (!wanted) {
+    for (const config::mistake& mistake : wanted.error()) spdlog::error("{}", mistake.to_string());
+    spdlog::error("the configuration has {} mistake(s): nothing changed", wanted.error().size());
+    return;
+  }
+  for (const std::string& sentence : needs_restart(*loaded, **wanted)) spdlog::warn("{}", sentence);
+  std::shared_ptr<const config::config> next = keep_running_values(*loaded, **wanted);
+  files.watch(watched_files(given.config_path, *next));
+  spdlog::set_level(static_cast<spdlog::level::level_enum>(next->log.level));
+  eviction_told.clear();
+  publish(next);
+  upstream.reconfigure(next->upstream);
+  spdlog::info("configuration in force: generation {}", current->generation);
+}
+
+void control_thread::state::publish(std::shared_ptr<const config::config> config) {
+  loaded = std::move(config);
+  std::shared_ptr<const policy::snapshot> next =
+      policy::make_snapshot(loaded, given.foundations, current->generation + 1, now_ns());
+  // Before a worker sees it: a reload must not open the gates for the second until the next INFO.
+  next->limits->set_memory(last_fraction, now_ns());
+  {
+    const std::scoped_lock lock(mutex);
+    current = next;
+  }
+  if (const auto done = workers.publish(next); !done) log_lines(spdlog::level::warn, "reload", done.error());
+}
+
+void control_thread::state::learned(const std::vector<resp::upstream_command>& commands, bool expire_options) {
+  if (!commands.empty()) given.foundations.commands = resp::command_table::completed(commands);
+  given.foundations.expire_options = expire_options;
+  if (!expire_options) spdlog::info("upstream: EXPIRE has no NX and LT; scripts stand in for them");
+  publish(loaded);
+}
+
+void control_thread::state::info(const upstream_info& seen) {
+  if (seen.eviction_policy == eviction_told) return;
+  eviction_told = seen.eviction_policy;
+  if (!loaded->ttl.empty() && eviction_told.starts_with("volatile-")) {
+    spdlog::warn(
+        "upstream: maxmemory-policy is {}: a key that a TTL rule gives a TTL can be evicted, where it could not before",
+        eviction_told);
+  }
+}
+
+void control_thread::state::memory(double fraction) {
+  last_fraction = fraction;
+  current->limits->set_memory(fraction, now_ns());
+  const bool known = fraction >= 0;
+  if (memory_told && known == memory_known) return;
+  if (!known) {
+    spdlog::log(has_memory_rule(*loaded) ? spdlog::level::warn : spdlog::level::info,
+                "upstream: its memory is unknown (no INFO, or no maxmemory): limits run at their plain rate");
+  } else if (memory_told) {
+    spdlog::info("upstream: its memory is known again: {:.1f} % in use", fraction * 100);
+  }
+  memory_told = true;
+  memory_known = known;
+}
+
+void control_thread::state::begin_drain() {
+  {
+    const std::scoped_lock lock(mutex);
+    draining = true;
+  }
+  spdlog::info("draining, for {} ms at most", loaded->drain.count());
+  drain_deadline = steady_clock::now() + loaded->drain;
+  workers.drain();
+  await_drained();
+}
+
+void control_thread::state::await_drained() {
+  if (workers.drained()) {
+    spdlog::info("drained");
+    finish();
+    return;
+  }
+  if (steady_clock::now() >= drain_deadline) {
+    spdlog::warn("the drain time is over: closing what is left");
+    finish();
+    return;
+  }
+  drain_timer.expires_after(drain_tick);
+  drain_timer.async_wait([this](boost::system::error_code error) {
+    if (!error) await_drained();
+  });
+}
+
+void control_thread::state::finish() {
+  workers.stop();
+  context.stop();
+}
+
+control_thread::control_thread(options opts, server& workers) {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGUSR1, SIG_IGN);
+  std::signal(SIGUSR2, SIG_IGN);
+  state_ = std::make_unique<state>(std::move(opts), workers);
+  state_->wait_for_signal();
+}
+
+control_thread::~control_thread() = default;
+
+void control_thread::run() {
+  state_->files.watch(watched_files(state_->given.config_path, *state_->loaded));
+  state_->watch_files();
+  state_->upstream.start();
+  state_->context.run();
+}
+
+void control_thread::request_stop() {
+  asio::post(state_->context, [this] { state_->on_signal(SIGTERM); });
+}
+
+std::shared_ptr<const policy::snapshot> control_thread::snapshot() const {
+  const std::scoped_lock lock(state_->mutex);
+  return state_->current;
+}
+
+readiness control_thread::ready() const {
+  {
+    const std::scoped_lock lock(state_->mutex);
+    if (state_->draining) return {false, "draining"};
+  }
+  const session::upstream_state& upstream = *state_->given.upstream;
+  if (!upstream.reachable.load()) return {false, "the upstream is not reachable: " + state_->upstream.trouble()};
+  if (upstream.cluster_mode.load()) return {false, "the upstream runs in cluster mode, which is not supported yet"};
+  return {true, {}};
+}
+
+const session::counter_map& control_thread::own_commands() const noexcept {
+  return state_->upstream.own_commands();
+}
+
+std::vector<std::string> needs_restart(const config::config& running, const config::config& wanted) {
+  std::vector<std::string> sentences;
+  const auto differs = [&sentences](bool different, const char* key) {
+    if (different) sentences.push_back(std::string("a change of `") + key + "` takes effect after a restart");
+  };
+  differs(running.workers != wanted.workers, "workers");
+  differs(running.instance != wanted.instance, "instance");
+  differs(running.admin.enabled != wanted.admin.enabled || running.admin.address != wanted.admin.address ||
+              running.admin.port != wanted.admin.port,
+          "admin.address");
+  differs(running.log.format != wanted.log.format, "log.format");
+  return sentences;
+}
+
+std::shared_ptr<const config::config> keep_running_values(const config::config& running, const config::config& wanted) {
+  auto kept = std::make_shared<config::config>(wanted);
+  kept->workers = running.workers;
+  kept->instance = running.instance;
+  const std::string token = wanted.admin.token;
+  kept->admin = running.admin;
+  kept->admin.token = token;
+  kept->log.format = running.log.format;
+  return kept;
+}
+
+}  // namespace tidegate::net

@@ -1,0 +1,64 @@
+// The control thread: signals, reloads of the configuration, draining, and what follows from the upstream's answers.
+//
+// Thread safety: run() on one thread (main's); snapshot(), ready() and own_commands() from any thread.
+// Ownership: refers to the server, which outlives it; owns the io_context of the control connection.
+// Invariants: (1) a configuration with a mistake changes nothing; (2) generations only rise; (3) what cannot change
+// without a restart keeps its running value, and the log says so. Cost: wakes twenty times a second; no worker waits
+// for it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "policy/snapshot.hpp"
+#include "proxy/net/server.hpp"
+#include "proxy/session/counter_map.hpp"
+#include "proxy/session/engine.hpp"
+
+namespace tidegate::net {
+
+// For /readyz.
+struct readiness {
+  bool ready = false;
+  std::string reason;  // why not
+};
+
+class control_thread {
+ public:
+  struct options {
+    std::string config_path;  // empty = no file to watch
+    policy::foundations foundations;
+    std::shared_ptr<const policy::snapshot> snapshot;  // what the server was made with
+    std::shared_ptr<session::upstream_state> upstream;
+  };
+  // Takes the signals from here on: SIGTERM and SIGINT drain, SIGHUP reloads, SIGPIPE and SIGUSR* are ignored.
+  control_thread(options opts, server& workers);
+  ~control_thread();
+  control_thread(const control_thread&) = delete;
+  control_thread& operator=(const control_thread&) = delete;
+
+  // Returns when the server was drained and stopped. The server must have been started.
+  void run();
+  // From any thread: as SIGTERM does.
+  void request_stop();
+
+  [[nodiscard]] std::shared_ptr<const policy::snapshot> snapshot() const;
+  [[nodiscard]] readiness ready() const;
+  [[nodiscard]] const session::counter_map& own_commands() const noexcept;
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+// What differs between two configurations and takes effect only after a restart, as sentences for the log.
+[[nodiscard]] std::vector<std::string> needs_restart(const config::config& running, const config::config& wanted);
+// `wanted` with the running value of everything that needs a restart.
+[[nodiscard]] std::shared_ptr<const config::config> keep_running_values(const config::config& running,
+                                                                        const config::config& wanted);
+
+}  // namespace tidegate::net
