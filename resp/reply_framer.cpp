@@ -348,7 +348,8 @@ bool reply_framer::finish_aggregate() noexcept {
     return false;
   }
   const std::uint64_t count = pairs ? number_ * 2 : number_;
-  if (count > values_max - need_) {
+  const std::uint64_t others = need_ - (value_type_ == '|' ? 0U : 1U);
+  if (count > values_max - others) {
     return false;
   }
   need_ += count;
