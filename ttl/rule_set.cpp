@@ -243,7 +243,8 @@ void decision::set_time(const target& key, time_argument time, state if_unreadab
 void decision::cut(const target& key, time_argument time) noexcept {
   if (observed(key, true)) return;
   const std::int64_t max_ms = key.how->max_ttl->count();
-  // No overflow: the client's own moment lies behind this one.
+  // No overflow: the client's own moment lies behind this one. A moment trusts our clock, as the client's did its own;
+  // a proxy whose clock is behind by more than `max` would delete the key.
   const std::int64_t limit = time.absolute ? wall_.count() + max_ms : max_ms;
   std::int64_t value = limit;
   if (!time.milliseconds) {

@@ -2,13 +2,32 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <map>
+#include <new>
 #include <ostream>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "tests/ttl/built_request.hpp"
+
+namespace {
+std::size_t allocations = 0;
+}
+
+// The whole program's: what decide allocates, wherever it does, is counted.
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
 
 namespace tidegate::ttl {
 namespace {
@@ -430,6 +449,25 @@ TEST(rule_set, a_plan_gives_the_memory_of_a_huge_command_back) {
   plan.follow_ups.resize(1000);
   plan.clear();
   EXPECT_GE(plan.follow_ups.capacity(), 1000U);
+}
+
+TEST(rule_set, allocates_nothing_once_its_plan_has_grown) {
+  decider rules(table_rules());
+  const built_request requests[] = {built_request(words("MSET b:1 v b:2 v b:1 w ob:1 v p:1 v")),
+                                    built_request(words("SET b:1 v")),
+                                    built_request(words("SET b:1 v EX 500")),
+                                    built_request(words("SADD b:1 a")),
+                                    built_request(words("SADD r:1 a")),
+                                    built_request(words("RENAME free b:1")),
+                                    built_request(words("GET b:1"))};
+  for (const built_request& request : requests) rules.decide(request.view());
+  const std::size_t before = allocations;
+  for (std::uint64_t i = 0; i < 10'000; ++i) {
+    for (const built_request& request : requests) rules.decide(request.view(), i);
+  }
+  EXPECT_EQ(allocations, before);
+  ::operator delete(::operator new(1));
+  EXPECT_EQ(allocations, before + 1) << "the counter does not count";
 }
 
 TEST(rule_set, every_command_that_may_leave_no_ttl_is_followed_rewritten_or_refused) {
