@@ -1,0 +1,66 @@
+// The workers and their listeners: starts them, hands them snapshots, addresses and certificates, stops them.
+//
+// Thread safety: called from the control thread (and main); reaches workers by atomics and one eventfd each.
+// Ownership: owns the worker threads, their engines, listening sockets and TLS contexts.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "policy/snapshot.hpp"
+#include "proxy/session/engine.hpp"
+
+namespace tidegate::net {
+
+class server {
+ public:
+  struct options {
+    std::shared_ptr<const policy::snapshot> snapshot;
+    std::shared_ptr<attribution::registry> registry;
+    std::shared_ptr<session::upstream_state> upstream;
+  };
+  explicit server(options opts);
+  ~server();
+  server(const server&) = delete;
+  server& operator=(const server&) = delete;
+
+  // Loads certificates, binds every listener (SO_REUSEPORT, one socket a worker) and starts the workers. The error
+  // names the listener or file and the remedy.
+  [[nodiscard]] std::expected<void, std::string> start();
+
+  // A new snapshot for every worker. Certificates are read anew; if they are wrong the old ones stay and the error says
+  // why. A change of `workers`, `listen` addresses or upstream TLS that needs a restart is reported in the error as
+  // well.
+  [[nodiscard]] std::expected<void, std::string> publish(std::shared_ptr<const policy::snapshot> next);
+  // Where new upstream connections go (tried in order); empty = nothing resolved: connecting fails at once.
+  void set_upstream_addresses(std::vector<boost::asio::ip::tcp::endpoint> addresses);
+  // Wakes every worker, so that it looks at upstream_state.
+  void wake();
+
+  void drain();  // stop accepting, finish, see drained()
+  [[nodiscard]] bool drained() const;
+  void stop();  // close everything, join the threads
+
+  [[nodiscard]] std::uint32_t workers() const noexcept;
+  [[nodiscard]] const session::worker_stats& stats(std::uint32_t worker) const noexcept;
+  [[nodiscard]] std::uint64_t generation_in_use() const noexcept;  // smallest over the workers
+  // Actual ports, in the order of `listen` (a configured port 0 was chosen by the system).
+  [[nodiscard]] std::vector<std::uint16_t> ports() const;
+
+  // TLS counters, folded at scrape: handshakes refused by reason.
+  struct tls_stats {
+    std::uint64_t client_handshakes = 0, client_refused = 0, upstream_handshakes = 0, upstream_refused = 0;
+  };
+  [[nodiscard]] tls_stats tls() const noexcept;
+  [[nodiscard]] std::uint64_t accept_errors() const noexcept;
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace tidegate::net

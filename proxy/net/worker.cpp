@@ -1,0 +1,317 @@
+#include "proxy/net/worker.hpp"
+
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+
+namespace tidegate::net {
+namespace {
+
+// networking.c, acceptCommonHandler: what Redis itself says.
+constexpr std::string_view too_many_clients = "-ERR max number of clients reached\r\n";
+
+session::steady_ns monotonic() noexcept {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+worker::worker(session::engine_options options, admission& shared)
+    : context_(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE),
+      wakes_(context_),
+      shared_(shared),
+      scratch_(std::make_unique<char[]>(bounds::scratch_bytes)),
+      number_(options.worker),
+      engine_(std::move(options), *this) {
+  wake_fd_.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (wake_fd_.get() < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+  // Asio closes the descriptor that it watches, while wake() may come later: it watches a second one of the same
+  // counter.
+  if (!wakes_.open(::dup(wake_fd_.get()))) throw std::system_error(errno, std::generic_category(), "epoll");
+}
+
+worker::~worker() {
+  stop();
+  wakes_.close();
+  for (const auto& a : acceptors_) a->ready.close();
+  context_.poll();  // waits end before the memory they live in
+}
+
+std::expected<void, std::string> worker::add_listener(unique_fd fd, std::size_t index) {
+  auto made = std::make_unique<acceptor>(context_, index);
+  if (!made->open(std::move(fd))) return std::unexpected("epoll: " + std::generic_category().message(errno));
+  made->due = true;
+  acceptors_.push_back(std::move(made));
+  return {};
+}
+
+void worker::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void worker::stop() {
+  if (!thread_.joinable()) return;
+  engine_.post_stop();
+  posted_stop_.store(true, std::memory_order_release);
+  wake();
+  thread_.join();
+}
+
+void worker::wake() noexcept {
+  const std::uint64_t one = 1;
+  // Fails only when the counter is full: then the worker has been woken already.
+  [[maybe_unused]] const ssize_t put = ::write(wake_fd_.get(), &one, sizeof(one));
+}
+
+void worker::post_addresses(std::shared_ptr<const address_list> addresses) {
+  posted_addresses_.put(std::make_unique<std::shared_ptr<const address_list>>(std::move(addresses)));
+  wake();
+}
+
+void worker::post_tls(tls_contexts contexts) {
+  posted_tls_.put(std::make_unique<tls_contexts>(std::move(contexts)));
+  wake();
+}
+
+void worker::post_snapshot(std::shared_ptr<const policy::snapshot> next) {
+  engine_.post_snapshot(std::move(next));
+  wake();
+}
+
+void worker::post_drain() {
+  engine_.post_drain();
+  posted_drain_.store(true, std::memory_order_release);
+  wake();
+}
+
+void worker::run() {
+  const std::string name = "tidegate-w" + std::to_string(number_);
+  ::pthread_setname_np(::pthread_self(), name.substr(0, 15).c_str());
+  while (!posted_stop_.load(std::memory_order_acquire)) turn();
+  begin_turn();  // takes the engine's own stop
+  engine_.end_turn();
+  in_turn_ = false;
+  close_everything();
+}
+
+void worker::turn() {
+  settle();
+  wait();
+  context_.poll();
+  begin_turn();
+  go_on();
+  run_deadlines();
+  engine_.end_turn();
+  in_turn_ = false;
+}
+
+void worker::wait() {
+  if (!queued_.empty()) return;
+  const session::steady_ns until = next_deadline();
+  const session::steady_ns now = monotonic();
+  if (until <= now) return;
+  // Asio waits in epoll itself for this: no timer descriptor is armed, however often deadlines move.
+  context_.run_one_for(std::chrono::nanoseconds(std::min(until - now, bounds::idle_turn)));
+}
+
+void worker::begin_turn() {
+  if (in_turn_) return;
+  in_turn_ = true;
+  now_ = monotonic();
+  handshakes_ran_ = 0;
+  take_posted();
+  engine_.begin_turn(
+      now_, std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()));
+}
+
+void worker::take_posted() {
+  if (auto addresses = posted_addresses_.take()) addresses_ = std::move(*addresses);
+  if (auto contexts = posted_tls_.take()) contexts_ = std::move(*contexts);
+  if (!draining_ && posted_drain_.load(std::memory_order_acquire)) {
+    draining_ = true;
+    // The acceptors themselves stay: the waits on them end in a later poll.
+    for (const auto& a : acceptors_) a->ready.close();
+  }
+}
+
+void worker::go_on() {
+  std::swap(queued_, going_on_);
+  for (connection* c : going_on_) {
+    c->queued = false;
+    touch(*c);
+    step(*c);
+  }
+  going_on_.clear();
+}
+
+void worker::run_deadlines() {
+  while (!handshakes_.empty() && handshakes_.front().deadline <= now_) {
+    tls_.client_refused.add(1);
+    dispose(handshakes_.front(), true);
+  }
+  while (!lingering_.empty() && lingering_.front().deadline <= now_) dispose(lingering_.front(), true);
+  if (paused_look_at_ <= now_) look_at_paused();
+  if (rest_until_ <= now_) {
+    rest_until_ = session::never;
+    for (const auto& a : acceptors_) {
+      if (a->resting) a->due = true;
+      a->resting = false;
+    }
+  }
+}
+
+session::steady_ns worker::next_deadline() const noexcept {
+  session::steady_ns first = std::min(engine_.next_deadline(), rest_until_);
+  if (!handshakes_.empty()) first = std::min(first, handshakes_.front().deadline);
+  if (!lingering_.empty()) first = std::min(first, lingering_.front().deadline);
+  return std::min(first, paused_look_at_);
+}
+
+void worker::settle() {
+  // By index: a failed wait may touch others, never this one again.
+  for (std::size_t i = 0; i < touched_.size(); ++i) settle_one(*touched_[i]);
+  touched_.clear();
+  for (const auto& a : acceptors_) {
+    if (a->due) settle_acceptor(*a);
+  }
+  if (wakes_due_) listen_to_wakes();
+  if (paused_.empty())
+    paused_look_at_ = session::never;
+  else if (paused_look_at_ == session::never)
+    paused_look_at_ = now_ + bounds::paused_interval;
+}
+
+void worker::settle_one(connection& c) {
+  c.touched = false;
+  switch (c.at) {
+    case connection::phase::closed:
+      if (!c.queued && !c.ready.outstanding()) delete &c;
+      return;
+    case connection::phase::failed:
+      return queue(c);
+    case connection::phase::connecting:
+      break;
+    case connection::phase::handshaking:
+      if (c.queued) return;
+      break;
+    case connection::phase::open:
+      return settle_open(c);
+    case connection::phase::lingering:
+      break;
+  }
+  const bool write =
+      c.at == connection::phase::connecting || (c.at == connection::phase::handshaking && c.read_wants_write);
+  if (write && !c.ready.writing())
+    c.ready.when_writable([this, &c](const auto&) { on_writable(c); });
+  else if (!write && !c.ready.reading())
+    c.ready.when_readable([this, &c](const auto&) { on_readable(c); });
+}
+
+void worker::settle_open(connection& c) {
+  const bool wants = c.stream->wants_read() && !c.end_seen;
+  if (wants && c.leftover)
+    queue(c);
+  else if ((wants || c.write_wants_read) && !c.ready.reading())
+    c.ready.when_readable([this, &c](const auto&) { on_readable(c); });
+  if (((c.write_short && !c.write_wants_read) || (wants && c.read_wants_write)) && !c.ready.writing())
+    c.ready.when_writable([this, &c](const auto&) { on_writable(c); });
+  if (!c.client) return;
+  if (wants == c.by_pause.is_linked()) {
+    if (wants) {
+      c.by_pause.unlink();
+    } else {
+      c.allowance = bounds::paused_bytes;
+      paused_.push_back(c);
+    }
+  }
+}
+
+void worker::settle_acceptor(acceptor& a) {
+  a.due = false;
+  if (a.ready.fd() < 0 || a.ready.reading()) return;
+  a.ready.when_readable([this, &a](const boost::system::error_code& closed) {
+    if (closed || a.ready.fd() < 0) return;
+    begin_turn();
+    accept_all(a);
+  });
+}
+
+void worker::listen_to_wakes() {
+  wakes_due_ = false;
+  wakes_.when_readable([this](const auto&) {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const ssize_t got = ::read(wakes_.fd(), &count, sizeof(count));
+    wakes_due_ = true;
+  });
+}
+
+void worker::accept_all(acceptor& a) {
+  a.due = true;
+  unsigned failures = 0;
+  for (unsigned i = 0; i < accepts_per_turn && a.ready.fd() >= 0; ++i) {
+    accepted_socket socket;
+    const accept_status status = a.accept(socket);
+    if (status == accept_status::accepted) {
+      admit(socket, a.index);
+      continue;
+    }
+    if (status == accept_status::empty) return;
+    accept_errors_.add(1);
+    if (status == accept_status::exhausted) a.turn_one_away();
+    if (status == accept_status::exhausted || ++failures == accepts_per_turn) {
+      a.due = false;
+      a.resting = true;
+      rest_until_ = std::min(rest_until_, now_ + bounds::accept_rest);
+      return;
+    }
+  }
+}
+
+void worker::admit(const accepted_socket& socket, std::size_t listener) {
+  const auto& tls = contexts_.listeners[listener];
+  if (shared_.clients.fetch_add(1, std::memory_order_relaxed) >= shared_.clients_max) {
+    shared_.clients.fetch_sub(1, std::memory_order_relaxed);
+    // A TLS client could not read it.
+    if (!tls) [[maybe_unused]]
+      const ssize_t put = ::send(socket.fd, too_many_clients.data(), too_many_clients.size(), MSG_NOSIGNAL);
+    ::shutdown(socket.fd, SHUT_WR);
+    ::close(socket.fd);
+    accept_errors_.add(1);
+    return;
+  }
+  connection& c = make_connection(true);
+  c.source = socket.source;
+  ssl_pointer ssl = tls ? tls->new_session() : nullptr;
+  c.wire.attach(socket.fd);
+  if (!c.ready.open(socket.fd) || (tls && (!ssl || !c.wire.start_tls(std::move(ssl))))) {
+    accept_errors_.add(1);
+    return dispose(c, true);
+  }
+  if (!tls) return open_client(c);
+  c.at = connection::phase::handshaking;
+  c.deadline = now_ + bounds::handshake_deadline;
+  handshakes_.push_back(c);
+}
+
+void worker::close_everything() {
+  for (const auto& a : acceptors_) a->ready.close();
+  for (connection& c : all_) {
+    c.stream = nullptr;
+    dispose(c, true);
+  }
+  // The waits that were outstanding end here, so that their memory can go.
+  context_.poll();
+  for (connection* c : touched_) c->touched = false;
+  touched_.clear();
+  queued_.clear();
+  all_.clear_and_dispose([](connection* c) { delete c; });
+}
+
+}  // namespace tidegate::net
