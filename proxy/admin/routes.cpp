@@ -1,0 +1,84 @@
+#include "proxy/admin/routes.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "proxy/admin/json_view.hpp"
+#include "proxy/admin/metrics.hpp"
+
+namespace tidegate::admin {
+namespace {
+
+using view = std::string (*)(const sources&);
+
+struct api_route {
+  std::string_view path;
+  view document;
+};
+constexpr std::array<api_route, 4> api_routes{{{"/api/v1/clients", clients_json},
+                                               {"/api/v1/limits", limits_json},
+                                               {"/api/v1/patterns", patterns_json},
+                                               {"/api/v1/writes", writes_json}}};
+
+admin_answer error(unsigned status, std::string_view text) {
+  return {.status = status, .body = message_json("error", text)};
+}
+
+// RFC 6750: the scheme's case does not matter.
+std::string_view bearer(std::string_view authorization) {
+  constexpr std::string_view scheme = "bearer ";
+  if (authorization.size() <= scheme.size()) return {};
+  const bool fits = std::equal(scheme.begin(), scheme.end(), authorization.begin(), [](char wanted, char got) {
+    return wanted == (got >= 'A' && got <= 'Z' ? static_cast<char>(got - 'A' + 'a') : got);
+  });
+  return fits ? authorization.substr(scheme.size()) : std::string_view();
+}
+
+admin_answer answer_api(const api_route& route, const admin_request& asked, const sources& from, std::string_view token,
+                        bool loopback) {
+  if (!loopback) {
+    const std::string_view given = bearer(asked.authorization);
+    if (given.empty()) {
+      admin_answer answer = error(401, "a token is needed: Authorization: Bearer TOKEN");
+      answer.ask_for_token = true;
+      return answer;
+    }
+    if (token.empty() || !equal_secrets(given, token)) return error(403, "the token is wrong");
+  }
+  return {.body = route.document(from)};
+}
+
+}  // namespace
+
+bool equal_secrets(std::string_view a, std::string_view b) noexcept {
+  unsigned differs = a.size() == b.size() ? 0U : 1U;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const char other = b.empty() ? '\0' : b[i % b.size()];
+    differs |= static_cast<unsigned>(static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(other));
+  }
+  return differs == 0;
+}
+
+admin_answer answer_admin(const admin_request& asked, const sources& from, std::string_view token, bool loopback) {
+  const std::string_view path = asked.target.substr(0, asked.target.find('?'));
+  const auto api =
+      std::find_if(api_routes.begin(), api_routes.end(), [path](const api_route& route) { return route.path == path; });
+  const bool known = path == "/metrics" || path == "/healthz" || path == "/readyz" || api != api_routes.end();
+  if (!known) return error(404, "there is nothing here");
+  if (asked.method != "GET" && asked.method != "HEAD") {
+    admin_answer answer = error(405, "this can only be read");
+    answer.allow_get = true;
+    return answer;
+  }
+  if (path == "/healthz") return {.body = message_json("status", "ok")};
+  if (path == "/readyz") {
+    const std::string reason = from.not_ready();
+    return {.status = reason.empty() ? 200U : 503U, .body = ready_json(reason)};
+  }
+  if (path == "/metrics") {
+    return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics(from).text()};
+  }
+  return answer_api(*api, asked, from, token, loopback);
+}
+
+}  // namespace tidegate::admin

@@ -1,0 +1,36 @@
+// Where the admin side reads from: everything it shows, as references and questions; it changes nothing.
+//
+// Thread safety: every member may be used from the admin thread while workers and control go on.
+// Ownership: what is pointed to outlives the admin server.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "attribution/registry.hpp"
+#include "policy/snapshot.hpp"
+#include "proxy/session/counter_map.hpp"
+#include "proxy/session/engine.hpp"
+#include "proxy/session/worker_stats.hpp"
+
+namespace tidegate::admin {
+
+struct tls_counts {
+  std::uint64_t client_handshakes = 0, client_refused = 0, upstream_handshakes = 0, upstream_refused = 0;
+  std::uint64_t accept_errors = 0;
+};
+
+struct sources {
+  std::shared_ptr<attribution::registry> registry;
+  std::shared_ptr<session::upstream_state> upstream;
+  std::vector<const session::worker_stats*> workers;
+  const session::counter_map* control_commands = nullptr;  // by command id; null = none
+  std::function<std::shared_ptr<const policy::snapshot>()> snapshot;
+  std::function<std::string()> not_ready;  // why /readyz says 503; empty = ready
+  std::function<tls_counts()> tls;         // may be empty
+};
+
+}  // namespace tidegate::admin
