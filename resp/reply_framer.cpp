@@ -4,6 +4,8 @@
 #include <cstring>
 #include <limits>
 
+#include "resp/whole_value.hpp"
+
 namespace tidegate::resp {
 namespace {
 
@@ -11,62 +13,6 @@ constexpr std::uint64_t length_max = std::numeric_limits<std::int64_t>::max();
 constexpr std::uint64_t values_max = 1ULL << 63;
 constexpr std::uint8_t digits_max = 19;  // more do not fit 64 bits; leading zeros count
 constexpr std::size_t kind_bytes_max = 32;
-
-bool is_digit(char c) noexcept {
-  return c >= '0' && c <= '9';
-}
-unsigned digit_of(char c) noexcept {
-  return static_cast<unsigned>(static_cast<unsigned char>(c)) - unsigned{'0'};
-}
-bool line_ends_at(const char* p, const char* end) noexcept {
-  return end - p >= 2 && p[0] == '\r' && p[1] == '\n';
-}
-
-// Up to 18 digits from p on; stops at the first byte that is none.
-const char* short_number(const char* p, const char* end, std::int64_t& value) noexcept {
-  const char* const stop = end - p > 18 ? p + 18 : end;
-  std::int64_t sum = 0;
-  for (; p != stop && is_digit(*p); ++p) {
-    sum = sum * 10 + static_cast<std::int64_t>(digit_of(*p));
-  }
-  value = sum;
-  return p;
-}
-
-// The end of a usual `+ - : $` value that lies whole in [p, end). nullptr tells nothing but that the machine has to
-// look.
-const char* end_of_whole(const char* p, const char* end, std::int64_t& integer) noexcept {
-  const char type = *p++;
-  if (type == '$' || type == ':') {
-    const bool negative = p != end && *p == '-';
-    std::int64_t number = 0;
-    const char* const digits = p + (negative ? 1 : 0);
-    const char* after = short_number(digits, end, number);
-    if (after == digits || !line_ends_at(after, end)) {
-      return nullptr;
-    }
-    after += 2;
-    if (type == ':') {
-      integer = negative ? -number : number;
-      return after;
-    }
-    if (negative) {
-      return after - digits == 3 && number == 1 ? after : nullptr;
-    }
-    if (end - after < 2 || number > end - after - 2 || !line_ends_at(after + number, end)) {
-      return nullptr;
-    }
-    return after + number + 2;
-  }
-  if (type == '+' || type == '-') {
-    const void* const cr = std::memchr(p, '\r', static_cast<std::size_t>(end - p));
-    if (cr == nullptr || !line_ends_at(static_cast<const char*>(cr), end)) {
-      return nullptr;
-    }
-    return static_cast<const char*>(cr) + 2;
-  }
-  return nullptr;
-}
 
 // What may stand in a `_ # , (` line at position `at`.
 bool token_allows(char type, char c, std::uint64_t at) noexcept {
@@ -147,7 +93,7 @@ reply_framer::result reply_framer::consume(std::string_view data) noexcept {
 reply_framer::result reply_framer::complete_whole(std::string_view data, const char* after) noexcept {
   const auto size = static_cast<std::size_t>(after - data.data());
   type_ = data[0];
-  null_ = type_ == '$' && data[1] == '-';
+  null_ = type_ == '_' || (type_ == '$' && data[1] == '-');
   head_data_ = data.data();
   head_size_ = std::min(size, reply_head_bytes);
   return {status::complete, size};
@@ -224,7 +170,7 @@ const char* reply_framer::read_values(const char* p, const char* end) noexcept {
     if (after == nullptr || (type_ == 0 && value_type_ == ':')) {
       return p + 1;
     }
-    if (top_ && value_type_ == '$' && p[1] == '-') {
+    if (top_ && (value_type_ == '_' || (value_type_ == '$' && p[1] == '-'))) {
       null_ = true;
     }
     last_integer_ = integer;

@@ -7,6 +7,8 @@
 #include <new>
 #include <utility>
 
+#include "resp/inline_splitter.hpp"
+
 namespace tidegate::resp {
 namespace {
 
@@ -15,11 +17,6 @@ constexpr std::uint64_t frame_bytes_max = std::numeric_limits<std::uint32_t>::ma
 
 unsigned digit_of(char c) noexcept {
   return static_cast<unsigned>(static_cast<unsigned char>(c)) - unsigned{'0'};
-}
-
-// isspace() of the C locale, whatever locale the process has.
-bool is_blank(char c) noexcept {
-  return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 // The usual length line: whole, not negative, at most eight digits. Returns what follows its line end; nullptr tells
@@ -74,122 +71,6 @@ bool parse_strict(std::string_view text, std::int64_t& value) noexcept {
   value = static_cast<std::int64_t>(negative ? 0 - sum : sum);
   return true;
 }
-
-// sdssplitargs() of sds.c. Writes the unescaped tokens one behind the other; they are never longer than the line.
-class line_splitter {
- public:
-  line_splitter(std::string_view line, char* out) noexcept
-      : p_(line.data()), end_(line.data() + line.size()), begin_(out), out_(out) {}
-
-  enum class outcome : std::uint8_t { token, end, unbalanced };
-  [[nodiscard]] outcome next(arg_ref& token) noexcept {
-    while (p_ != end_ && is_blank(*p_)) {
-      ++p_;
-    }
-    if (p_ == end_) {
-      return outcome::end;
-    }
-    const char* const start = out_;
-    if (!read_token()) {
-      return outcome::unbalanced;
-    }
-    token = {static_cast<std::uint32_t>(start - begin_), static_cast<std::uint32_t>(out_ - start)};
-    return outcome::token;
-  }
-
- private:
-  // A quote may open in mid-token, and ends the token where it closes.
-  [[nodiscard]] bool read_token() noexcept {
-    for (; p_ != end_; ++p_) {
-      switch (*p_) {
-        case ' ':
-        case '\n':
-        case '\r':
-        case '\t':  // not all blanks: Redis takes \v and \f inside a token as part of it
-          return true;
-        case '"':
-          ++p_;
-          return read_double_quoted();
-        case '\'':
-          ++p_;
-          return read_single_quoted();
-        default:
-          *out_++ = *p_;
-      }
-    }
-    return true;
-  }
-
-  [[nodiscard]] bool read_double_quoted() noexcept {
-    for (; p_ != end_; ++p_) {
-      if (*p_ == '"') {
-        return close_quote();
-      }
-      if (*p_ == '\\' && end_ - p_ > 1) {
-        ++p_;
-        *out_++ = unescape();
-      } else {
-        *out_++ = *p_;
-      }
-    }
-    return false;
-  }
-
-  [[nodiscard]] bool read_single_quoted() noexcept {
-    for (; p_ != end_; ++p_) {
-      if (*p_ == '\'') {
-        return close_quote();
-      }
-      if (*p_ == '\\' && end_ - p_ > 1 && p_[1] == '\'') {
-        ++p_;
-      }
-      *out_++ = *p_;
-    }
-    return false;
-  }
-
-  [[nodiscard]] bool close_quote() noexcept {
-    ++p_;
-    return p_ == end_ || is_blank(*p_);
-  }
-
-  // p_ stands behind the backslash, and is left on the last byte of the escape.
-  [[nodiscard]] char unescape() noexcept {
-    switch (*p_) {
-      case 'n':
-        return '\n';
-      case 'r':
-        return '\r';
-      case 't':
-        return '\t';
-      case 'b':
-        return '\b';
-      case 'a':
-        return '\a';
-      case 'x':
-        if (end_ - p_ > 2 && hex_of(p_[1]) >= 0 && hex_of(p_[2]) >= 0) {
-          p_ += 2;
-          return static_cast<char>(static_cast<unsigned char>(hex_of(p_[-1]) * 16 + hex_of(p_[0])));
-        }
-        return 'x';
-      default:
-        return *p_;
-    }
-  }
-
-  [[nodiscard]] static int hex_of(char c) noexcept {
-    if (digit_of(c) <= 9) {
-      return c - '0';
-    }
-    const char lower = static_cast<char>(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-  }
-
-  const char* p_;
-  const char* end_;
-  char* begin_;
-  char* out_;
-};
 
 }  // namespace
 
@@ -399,17 +280,17 @@ parse_status request_parser::split_inline(std::string_view text) noexcept {
       return fail("out of memory");
     }
   }
-  line_splitter splitter(text, inline_bytes_.get());
+  inline_splitter splitter(text, inline_bytes_.get());
   for (arg_ref token;;) {
     switch (splitter.next(token)) {
-      case line_splitter::outcome::token:
+      case inline_splitter::outcome::token:
         if (!refs_.push(token)) {
           return fail("out of memory");
         }
         break;
-      case line_splitter::outcome::end:
+      case inline_splitter::outcome::end:
         return parse_status::complete;
-      case line_splitter::outcome::unbalanced:
+      case inline_splitter::outcome::unbalanced:
         return fail("unbalanced quotes in request");
     }
   }
