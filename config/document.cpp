@@ -12,6 +12,19 @@
 namespace tidegate::config {
 namespace {
 
+// Put behind the text as a comment: yaml-cpp takes the end of the text for a closing quote, and only a value that has
+// swallowed this shows it.
+constexpr std::string_view end_of_text = "#tidegate:end-of-text";
+
+std::string_view line_at(std::string_view text, std::uint32_t line) {
+  for (; line > 1; --line) {
+    const auto end = text.find('\n');
+    if (end == std::string_view::npos) return {};
+    text.remove_prefix(end + 1);
+  }
+  return text.substr(0, text.find('\n'));
+}
+
 struct stop {
   syntax_mistake why;
 };
@@ -23,7 +36,7 @@ std::uint32_t line_of(const YAML::Mark& mark) {
 // Builds the tree from yaml-cpp's events: its own node tree drops duplicate keys and follows aliases without a bound.
 class builder final : public YAML::EventHandler {
  public:
-  explicit builder(document& into) : into_(into) {}
+  builder(document& into, std::string_view yaml) : into_(into), yaml_(yaml) {}
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (documents_++ > 0) throw stop{{line_of(mark), "a second document begins here; keep one, without a line of ---"}};
@@ -33,6 +46,9 @@ class builder final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     refuse_tag(mark, tag);
+    if (value.find(end_of_text) != std::string::npos) {
+      throw stop{{line_of(mark), "not valid YAML: a quote is opened here and never closed; close it"}};
+    }
     leaf(node_kind::scalar, mark, anchor, value);
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -43,9 +59,10 @@ class builder final : public YAML::EventHandler {
     place(*found->second, line_of(mark));
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                       YAML::EmitterStyle::value) override {
+                       YAML::EmitterStyle::value style) override {
     refuse_tag(mark, tag);
     begin(node_kind::sequence, mark, anchor);
+    open_.back().dashes = style == YAML::EmitterStyle::Block;
   }
   void OnSequenceEnd() override { end(); }
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -59,6 +76,7 @@ class builder final : public YAML::EventHandler {
   struct level {
     node* of = nullptr;
     bool has_key = false;
+    bool dashes = false;  // a list of "- " entries
     std::string key;
     std::uint32_t key_line = 0;
   };
@@ -85,6 +103,7 @@ class builder final : public YAML::EventHandler {
   void leaf(node_kind kind, const YAML::Mark& mark, YAML::anchor_t anchor, std::string text) {
     node& made = make(kind, mark, anchor);
     made.text = std::move(text);
+    if (kind == node_kind::null && !open_.empty() && open_.back().dashes) made.line = dash_above(made.line);
     place(made, made.line);
   }
 
@@ -95,13 +114,24 @@ class builder final : public YAML::EventHandler {
                                      "[ or { must be quoted"}};
     }
     if (!open_.empty() && open_.back().of->kind == node_kind::mapping && !open_.back().has_key) bad_key(line_of(mark));
-    open_.push_back({&make(kind, mark, anchor), false, {}, 0});
+    open_.push_back({&make(kind, mark, anchor), false, false, {}, 0});
   }
 
   void end() {
     const node& done = *open_.back().of;
     open_.pop_back();
     place(done, done.line);
+  }
+
+  // yaml-cpp notices a missing entry at the token behind it; the dash is what has to be mended.
+  std::uint32_t dash_above(std::uint32_t line) const {
+    for (std::uint32_t above = line; above-- > 1 && line - above < 1000;) {
+      std::string_view text = line_at(yaml_, above);
+      text = text.substr(0, text.find('#'));
+      const auto end = text.find_last_not_of(" \t\r");
+      if (end != std::string_view::npos) return text[end] == '-' ? above : line;
+    }
+    return line;
   }
 
   [[noreturn]] static void bad_key(std::uint32_t line) {
@@ -131,6 +161,7 @@ class builder final : public YAML::EventHandler {
   }
 
   document& into_;
+  std::string_view yaml_;
   std::vector<level> open_;
   std::map<YAML::anchor_t, node*> anchors_;
   std::uint32_t documents_ = 0;
@@ -176,19 +207,12 @@ std::optional<syntax_mistake> unreadable_byte(std::string_view text) {
   return std::nullopt;
 }
 
-std::string_view line_at(std::string_view text, std::uint32_t line) {
-  for (; line > 1; --line) {
-    const auto end = text.find('\n');
-    if (end == std::string_view::npos) return {};
-    text.remove_prefix(end + 1);
-  }
-  return text.substr(0, text.find('\n'));
-}
-
 // yaml-cpp's words, and what they usually mean. Its text for an unknown anchor repeats the name: not ours, it may be an
 // unquoted password that begins with `*`.
 syntax_mistake explain(const YAML::Exception& error, std::string_view yaml) {
-  const std::uint32_t line = line_of(error.mark);
+  const auto lines = static_cast<std::uint32_t>(std::min<std::ptrdiff_t>(std::ranges::count(yaml, '\n'), 1 << 30));
+  const std::uint32_t last = yaml.ends_with('\n') ? std::max(lines, 1U) : lines + 1;
+  const std::uint32_t line = std::min(line_of(error.mark), last);
   if (error.msg.starts_with("the referenced anchor")) {
     return {line, "*name refers to an anchor that does not exist; a value that begins with * must be quoted: \"*\""};
   }
@@ -197,6 +221,8 @@ syntax_mistake explain(const YAML::Exception& error, std::string_view yaml) {
   std::string text = "not valid YAML: " + error.msg;
   if (indent.find('\t') != std::string_view::npos) {
     text += "; indent with spaces, not with a tab";
+  } else if (culprit.find("${") != std::string_view::npos) {
+    text += "; put values with ${NAME} in quotes: \"${NAME}\"";
   } else {
     text += "; check the indentation, the colons, brackets and quotes at and above this line";
   }
@@ -210,9 +236,9 @@ std::expected<document, syntax_mistake> parse_document(std::string_view yaml) {
     return std::unexpected(syntax_mistake{1, "the file is larger than 4MiB; make it smaller"});
   if (auto bad = unreadable_byte(yaml)) return std::unexpected(std::move(*bad));
   document result;
-  builder events(result);
+  builder events(result, yaml);
   try {
-    std::istringstream in{std::string(yaml)};
+    std::istringstream in(std::string(yaml) + "\n" + std::string(end_of_text) + "\n");
     YAML::Parser parser(in);
     while (parser.HandleNextDocument(events)) continue;
   } catch (const stop& reason) {

@@ -208,6 +208,8 @@ quantity<std::chrono::sys_seconds> parse_instant(std::string_view text) {
   const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)),
                                          std::chrono::day(static_cast<unsigned>(*day))};
   if (!date.ok()) return wrong("there is no such day", instant_remedy);
+  // Whoever compares it with a clock of nanoseconds in 64 bits overflows beyond 1677 and 2262.
+  if (*year < 1970 || *year > 2200) return wrong("the year must be from 1970 to 2200", instant_remedy);
   std::chrono::sys_seconds instant{std::chrono::sys_days(date)};
   if (text.empty()) return instant;
   const auto time = take_time(text);

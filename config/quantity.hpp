@@ -39,6 +39,7 @@ struct rate {
 [[nodiscard]] quantity<rate> parse_rate(std::string_view text);
 
 // `2026-12-31` (00:00 UTC of that day) or RFC 3339 (`2026-12-31T18:00:00+08:00`); fractions of a second are cut.
+// Years 1970 to 2200.
 [[nodiscard]] quantity<std::chrono::sys_seconds> parse_instant(std::string_view text);
 
 }  // namespace tidegate::config
