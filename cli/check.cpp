@@ -1,0 +1,80 @@
+#include "cli/check.hpp"
+
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+namespace tidegate::cli {
+namespace {
+
+struct findings {
+  std::vector<config::mistake> mistakes, warnings;
+};
+
+void look_upstream(const config::config& config, const look_at& look, findings& found) {
+  const auto about = [&config](const char* key, std::string text) {
+    return config::mistake{.file = config.path, .line = 0, .key = key, .text = std::move(text)};
+  };
+  const auto seen = look(config.upstream);
+  if (!seen) {
+    // The start does not need the upstream, so its absence is no mistake.
+    found.warnings.push_back(about("upstream", "it could not be asked (" + seen.error() +
+                                                   "); serving starts all the same, and answers once it is there"));
+    return;
+  }
+  if (seen->cluster) {
+    found.mistakes.push_back(about("upstream.url",
+                                   "the upstream runs in cluster mode, which is not supported yet: "
+                                   "give the endpoint of a server with cluster mode off"));
+  }
+  if (!config.ttl.empty() && seen->eviction_policy.starts_with("volatile-")) {
+    found.warnings.push_back(about("ttl", "the upstream's maxmemory-policy is " + seen->eviction_policy +
+                                              ": a key that a rule gives a TTL can be evicted, where it could not "
+                                              "before; allkeys-* or noeviction treat all keys alike"));
+  }
+}
+
+void print_text(const findings& found, const std::string& path, std::ostream& out) {
+  for (const config::mistake& mistake : found.mistakes) out << mistake.to_string() << '\n';
+  for (const config::mistake& warning : found.warnings) out << "warning: " << warning.to_string() << '\n';
+  if (found.mistakes.empty()) {
+    out << path << ": ok\n";
+  } else {
+    out << path << ": " << found.mistakes.size() << (found.mistakes.size() == 1 ? " mistake\n" : " mistakes\n");
+  }
+}
+
+void print_json(const findings& found, const std::string& path, std::ostream& out) {
+  using nlohmann::ordered_json;
+  const auto list = [](const std::vector<config::mistake>& mistakes) {
+    ordered_json items = ordered_json::array();
+    for (const config::mistake& mistake : mistakes) {
+      items.push_back({{"file", mistake.file}, {"line", mistake.line}, {"key", mistake.key}, {"text", mistake.text}});
+    }
+    return items;
+  };
+  const ordered_json document{{"file", path},
+                              {"ok", found.mistakes.empty()},
+                              {"mistakes", list(found.mistakes)},
+                              {"warnings", list(found.warnings)}};
+  out << document.dump(2, ' ', false, ordered_json::error_handler_t::replace) << '\n';
+}
+
+}  // namespace
+
+int check(const check_options& how, const look_at& look, std::ostream& out) {
+  findings found;
+  const auto loaded = config::load_file(how.config_path, &found.warnings);
+  if (!loaded) {
+    found.mistakes = loaded.error();
+  } else if (!how.offline) {
+    look_upstream(**loaded, look, found);
+  }
+  if (how.format == output_format::json) {
+    print_json(found, how.config_path, out);
+  } else {
+    print_text(found, how.config_path, out);
+  }
+  return found.mistakes.empty() ? 0 : 1;
+}
+
+}  // namespace tidegate::cli

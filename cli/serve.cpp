@@ -1,0 +1,107 @@
+#include "cli/serve.hpp"
+
+#include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+
+#include <chrono>
+#include <ostream>
+
+#include "cli/log_lines.hpp"
+#include "config/load.hpp"
+#include "proxy/admin/admin_server.hpp"
+#include "proxy/admin/version.hpp"
+#include "proxy/net/control_thread.hpp"
+#include "proxy/net/server.hpp"
+
+namespace tidegate::cli {
+namespace {
+
+std::string address_text(const std::string& host, std::uint16_t port) {
+  const bool v6 = host.find(':') != std::string::npos;
+  return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+// The one line that whoever started us may wait for, and read chosen ports from.
+std::string listening_line(const config::config& config, const net::server& workers,
+                           const admin::admin_server* admin_side) {
+  std::string line = "listening";
+  const std::vector<std::uint16_t> ports = workers.ports();
+  for (std::size_t i = 0; i < config.listen.size() && i < ports.size(); ++i) {
+    const config::listener& listener = config.listen[i];
+    line += (i == 0 ? " " : ", ") + address_text(listener.address, ports[i]) + (listener.tls ? " (tls)" : " (plain)");
+  }
+  if (admin_side != nullptr) {
+    line += "; admin " + address_text(config.admin.address, admin_side->endpoint().port());
+  }
+  return line;
+}
+
+admin::sources sources_of(const net::server& workers, const net::control_thread& control,
+                          const policy::foundations& base, std::shared_ptr<session::upstream_state> upstream) {
+  admin::sources from;
+  from.registry = base.registry;
+  from.upstream = std::move(upstream);
+  for (std::uint32_t i = 0; i < workers.workers(); ++i) from.workers.push_back(&workers.stats(i));
+  from.control_commands = &control.own_commands();
+  from.snapshot = [&control] { return control.snapshot(); };
+  from.not_ready = [&control] { return control.ready().reason; };
+  from.tls = [&workers] {
+    const net::server::tls_stats seen = workers.tls();
+    return admin::tls_counts{seen.client_handshakes, seen.client_refused, seen.upstream_handshakes,
+                             seen.upstream_refused, workers.accept_errors()};
+  };
+  return from;
+}
+
+int run(const std::shared_ptr<const config::config>& config, std::ostream& out) {
+  policy::foundations base{.registry = std::make_shared<attribution::registry>(),
+                           .buckets = limiter::make_bucket_store(),
+                           .commands = resp::command_table::builtin(),
+                           .expire_options = true};
+  const auto upstream = std::make_shared<session::upstream_state>();
+  const std::shared_ptr<const policy::snapshot> first =
+      policy::make_snapshot(config, base, 1, std::chrono::steady_clock::now().time_since_epoch().count());
+  net::server workers({.snapshot = first, .registry = base.registry, .upstream = upstream});
+  net::control_thread control(
+      {.config_path = config->path, .foundations = base, .snapshot = first, .upstream = upstream}, workers);
+  if (const auto started = workers.start(); !started) {
+    spdlog::error("cannot start: {}", started.error());
+    return 1;
+  }
+  admin::admin_server admin_side({.address = config->admin.address,
+                                  .port = config->admin.port,
+                                  .from = sources_of(workers, control, base, upstream),
+                                  .limits = {}});
+  if (config->admin.enabled) {
+    if (const auto started = admin_side.start(); !started) {
+      spdlog::error("cannot start: {}", started.error());
+      workers.stop();
+      return 1;
+    }
+  }
+  out << listening_line(*config, workers, config->admin.enabled ? &admin_side : nullptr) << std::endl;
+  control.run();
+  admin_side.stop();
+  return 0;
+}
+
+}  // namespace
+
+int serve(const std::string& config_path, std::ostream& out) {
+  // No core dump and no debugger of the same user: memory holds keys and passwords.
+  ::prctl(PR_SET_DUMPABLE, 0);
+  std::vector<config::mistake> warnings;
+  const auto loaded = config::load_file(config_path, &warnings);
+  if (!loaded) {
+    set_up_log({});
+    for (const config::mistake& mistake : loaded.error()) spdlog::error("{}", mistake.to_string());
+    spdlog::error("the configuration has {} mistake(s): not started", loaded.error().size());
+    return 1;
+  }
+  set_up_log((*loaded)->log);
+  for (const config::mistake& warning : warnings) spdlog::warn("{}", warning.to_string());
+  spdlog::info("tidegate {} with {} worker(s)", admin::version_text, (*loaded)->workers);
+  return run(*loaded, out);
+}
+
+}  // namespace tidegate::cli

@@ -1,0 +1,15 @@
+// `tidegate serve`: builds the whole proxy from a configuration, runs it, and takes it down.
+//
+// Thread safety: once a process, on the main thread. Ownership: everything that runs is made and destroyed here.
+// Invariant: with a mistake in the configuration nothing listens.
+#pragma once
+
+#include <iosfwd>
+#include <string>
+
+namespace tidegate::cli {
+
+// Exit status: 0 after a drain, 1 if it could not start. One line on `out` says where it listens, once it does.
+[[nodiscard]] int serve(const std::string& config_path, std::ostream& out);
+
+}  // namespace tidegate::cli
