@@ -21,7 +21,15 @@ std::size_t hash_of(std::string_view text) noexcept {
 evaluator::evaluator(attribution::registry& registry)
     : registry_(registry), inferred_(cache_places, attribution::other_pattern) {}
 
-void evaluator::use(const snapshot& now) noexcept { snapshot_ = &now; }
+void evaluator::use(const snapshot& now) noexcept {
+  snapshot_ = &now;
+  named_.assign(now.commands->size(), false);
+  for (const limiter::rule& rule : now.limits->rules()) {
+    for (std::size_t id = 0; id < rule.commands.size() && id < named_.size(); ++id) {
+      if (rule.commands[id]) named_[id] = true;
+    }
+  }
+}
 
 attribution::pattern_number evaluator::pattern_of(std::string_view key) noexcept {
   const std::uint32_t configured = snapshot_->patterns->longest(key);

@@ -33,6 +33,7 @@ class evaluator {
   [[nodiscard]] const resp::command_spec& identify(const resp::request& request) const noexcept {
     return snapshot_->commands->find(request);
   }
+  [[nodiscard]] const resp::command_table& snapshot_commands() const noexcept { return *snapshot_->commands; }
   // Reads keys, pattern, elements and bytes; wanted for writes, scripts and whatever a rule may name.
   [[nodiscard]] const command& read(const resp::command_spec& spec, const resp::request& request) noexcept;
   // The TTL plan of the command last read. Valid until the next call.
@@ -40,6 +41,10 @@ class evaluator {
   // The limits that the command last read must pass. Valid until the next call.
   [[nodiscard]] limiter::charges& limits(const limiter::binding& session, const resp::request& request) noexcept;
 
+  // Whether a limit rule names or covers the command, so that it must be read though it writes nothing.
+  [[nodiscard]] bool named_by_a_rule(std::uint16_t command) const noexcept {
+    return command < named_.size() && named_[command];
+  }
   [[nodiscard]] attribution::pattern_number pattern_of(std::string_view key) noexcept;
 
  private:
@@ -49,6 +54,7 @@ class evaluator {
   std::vector<resp::key_ref> keys_;
   ttl::plan plan_;
   limiter::charges charges_;
+  std::vector<bool> named_;  // by command id
   std::uint64_t random_ = 0x9e3779b97f4a7c15ULL;
   // Inferred patterns seen by this worker: open addressing over registry numbers, twice as many places as numbers.
   static constexpr std::size_t cache_places = 2UL * attribution::patterns_max;

@@ -46,6 +46,7 @@ class buffer {
   buffer& operator=(const buffer&) = delete;
 
   void append(const char* data, std::size_t size) {
+    if (size == 0) return;
     if (size > capacity_ - end_) make_room(size);
     __builtin_memcpy(block_ + end_, data, size);
     end_ += size;

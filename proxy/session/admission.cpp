@@ -1,0 +1,72 @@
+// Limits: a command passes all rules that match it at the instant of its hand-over to a live connection, waits in the
+// line of the bucket that holds it longest, or is rejected in its place.
+#include <algorithm>
+
+#include "proxy/session/engine_state.hpp"
+#include "resp/encoder.hpp"
+
+namespace tidegate::session {
+
+void engine::state::leave_line(session& s) {
+  if (s.place.where == nullptr) return;
+  s.place.where->leave(s.place, opts.worker);
+  s.delayed_at = 0;
+}
+
+void engine::state::count_rule(counter_map& where, const limiter::rule& rule, const session& s) {
+  where.add(label_key(rule_numbers[rule.index], s.client));
+}
+
+void engine::state::throttled_line(std::string& out, const limiter::rule& rule, const session& s, steady_ns wait, bool exec) {
+  out = exec ? "-EXECABORT Transaction discarded because of: THROTTLED rule=" : "-THROTTLED rule=";
+  resp::append_sanitized(out, rule.name);
+  out += " client=";
+  resp::append_sanitized(out, opts.registry->client_name(s.client));
+  out += " retry_after_ms=";
+  const steady_ns milliseconds = wait / 1'000'000 + 1;
+  out += std::to_string(std::clamp<steady_ns>(milliseconds, 1, 86'400'000));
+  out += "\r\n";
+}
+
+// taken + hold none = admitted; taken with `scratch` filled = rejected (the caller answers); held = delayed.
+step engine::state::admit(session& s, limiter::charges& charges, bool transaction) {
+  scratch.clear();
+  const bool waits = s.place.where != nullptr;
+  const limiter::verdict verdict = snapshot->limits->admit(charges, waits ? &s.place : nullptr, now);
+  if (!waits && verdict.observed != 0) {
+    for (std::uint32_t index = 0; index < charges.size; ++index) {
+      if ((verdict.observed >> index & 1U) != 0) count_rule(stats.observed, *charges.items[index].which, s);
+    }
+  }
+  if (verdict.what == limiter::admission::admitted) {
+    if (waits) {
+      stats.delay.observe(now - s.delayed_at);
+      leave_line(s);
+    }
+    return step::taken;
+  }
+  const limiter::charge& holder = charges.items[verdict.held_by];
+  if (verdict.what == limiter::admission::rejected || (waits && now >= s.delay_until)) {
+    count_rule(stats.rejected, *holder.which, s);
+    throttled_line(scratch, *holder.which, s, verdict.wait, transaction);
+    leave_line(s);
+    return step::taken;
+  }
+  if (!waits) {
+    s.delayed_at = now;
+    s.delay_until = now + std::chrono::nanoseconds(holder.which->config.max_delay).count();
+    count_rule(stats.delayed, *holder.which, s);
+  }
+  if (s.place.where != holder.from) {
+    const steady_ns since = s.delayed_at;
+    leave_line(s);
+    s.delayed_at = since;
+    holder.from->join(s.place, holder.cost, opts.worker);
+  }
+  s.look_again_at = s.place.where->look_again(s.place, opts.worker, now, bounds::limit_poll);
+  hold_session(s, hold_reason::limit);
+  rearm(s);
+  return step::held;
+}
+
+}  // namespace tidegate::session

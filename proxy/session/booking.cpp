@@ -1,0 +1,65 @@
+// Who wrote what: counted once, at the reply, if Redis ran the command.
+#include "proxy/session/engine_state.hpp"
+
+namespace tidegate::session {
+
+void engine::state::prepare_booking(session& s, const resp::command_spec& spec, const policy::command& what,
+                                    bool without_ttl, slot& out) {
+  out.command = spec.id;
+  if (!spec.write) {
+    out.flags |= slot::script;
+    out.counter = &stats.scripts.at(label_key(s.client, what.pattern, spec.id));
+    return;
+  }
+  attribution::series* found = s.last_series;
+  if (found == nullptr || found->pattern != what.pattern || found->command != spec.id) {
+    found = stats.writes.find(s.client, what.pattern, spec.id);
+    s.last_series = found->pattern == what.pattern ? found : nullptr;
+  }
+  out.series = found;
+  out.bytes = what.bytes;
+  out.elements = what.elements;
+  if (without_ttl) out.flags |= slot::without_ttl;
+}
+
+void engine::state::book(const slot& item) {
+  if ((item.flags & slot::booked) != 0) return;
+  if ((item.flags & slot::script) != 0) {
+    item.counter->add(1);
+    return;
+  }
+  if (item.series == nullptr) return;
+  item.series->writes.add(1);
+  item.series->elements.add(item.elements);
+  item.series->bytes.add(item.bytes);
+  if ((item.flags & slot::without_ttl) != 0) item.series->without_ttl.add(1);
+}
+
+void engine::state::finish_booking(slot& item, const resp::reply_framer& framer) {
+  if (framer.is_error()) {
+    const std::string_view text = framer.error_text();
+    if (resp::tells_of_failover(text)) hint_failover();
+    if ((item.flags & slot::arity_bad) != 0 || resp::refused_before_execution(resp::classify_error(text))) return;
+  } else if ((item.flags & (slot::injected | slot::capped)) != 0 && !framer.is_null()) {
+    counter_map& counts = (item.flags & slot::injected) != 0 ? stats.ttl_injected : stats.ttl_capped;
+    counts.add(label_key(item.pattern, item.command));
+  }
+  book(item);
+}
+
+// Its connection is gone before its reply: nobody knows whether it ran.
+void engine::state::lose(slot& item) {
+  if ((item.flags & (slot::script | slot::booked)) != 0 || item.series == nullptr) return;
+  if ((item.flags & slot::blocking) != 0) {
+    book(item);  // it was sent and not refused: Redis counted it when it began to block
+    return;
+  }
+  stats.writes_unknown.add(1);
+}
+
+void engine::state::count_own(std::string_view commandstats_name) {
+  const resp::command_spec* spec = snapshot->commands->find_name(commandstats_name);
+  stats.own_commands.add(label_key(spec != nullptr ? spec->id : 0));
+}
+
+}  // namespace tidegate::session

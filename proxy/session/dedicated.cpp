@@ -1,0 +1,176 @@
+// Dedicated connections: taken from the idle ones or opened, made what the session is, given back when they carry no state.
+#include <algorithm>
+
+#include "proxy/session/engine_state.hpp"
+#include "resp/encoder.hpp"
+
+namespace tidegate::session {
+
+namespace {
+using phase = upstream_connection::phase;
+}
+
+void engine::state::put(std::vector<std::unique_ptr<upstream_connection>>& where, std::unique_ptr<upstream_connection> c) {
+  c->list_index = where.size();
+  where.push_back(std::move(c));
+}
+
+std::unique_ptr<upstream_connection> engine::state::take(std::vector<std::unique_ptr<upstream_connection>>& from,
+                                                         std::size_t index) {
+  std::unique_ptr<upstream_connection> taken = std::move(from[index]);
+  if (index + 1 != from.size()) {
+    from[index] = std::move(from.back());
+    from[index]->list_index = index;
+  }
+  from.pop_back();
+  return taken;
+}
+
+std::string engine::state::dedicated_name(const session& s) {
+  if (!s.name.empty()) return s.name;
+  std::string name = "tidegate:";
+  resp::append_sanitized(name, config().instance, bounds::names_max);
+  name += ':';
+  resp::append_sanitized(name, opts.registry->client_name(s.client), bounds::names_max);
+  return name;
+}
+
+upstream_connection* engine::state::own_of(session& s, const resp::command_spec& spec, const resp::request& request,
+                                           bool exchange) {
+  if (s.own != nullptr) {
+    if (s.own->at == phase::ready) {
+      s.connection_until = 0;
+      return s.own;
+    }
+    await_connection(s, nullptr);
+    return nullptr;
+  }
+  if (s.in_flight > 0) {
+    hold_session(s, hold_reason::drain);
+    return nullptr;
+  }
+  exchange = exchange && !s.sticky && !s.watching;
+  if (exchange) {
+    if (exchanges >= bounds::exchanges_at_once) {
+      if (!s.in_exchange_line) exchange_line.push_back(&s);
+      s.in_exchange_line = true;
+      hold_session(s, hold_reason::exchange);
+      return nullptr;
+    }
+    ++exchanges;
+    s.exchanging = true;
+  }
+  // A login replaces whoever the connection was: any of the same name will do, then any that is nobody's.
+  std::string_view user = upstream_user(s);
+  if (exchange && spec.kind == resp::special::auth && request.size() == 3) user = request[1];
+  std::size_t best = idle.size();
+  int best_score = -1;
+  for (std::size_t index = idle.size(); index-- > 0;) {
+    const upstream_connection& c = *idle[index];
+    const bool login = exchange && spec.kind == resp::special::auth;
+    if (c.user != user && !(c.user.empty() && (login || secret_of(user) != nullptr))) continue;
+    const int score = (c.user == user ? 8 : 0) + (c.protocol == s.protocol ? 4 : 0) + (c.db == s.db ? 2 : 0) +
+                      (!s.name.empty() && c.name == s.name ? 1 : 0);
+    if (score > best_score) {
+      best = index;
+      best_score = score;
+    }
+  }
+  std::unique_ptr<upstream_connection> c;
+  if (best < idle.size()) {
+    c = take(idle, best);
+    stats.idle_connections.add(-1);
+  } else {
+    c = std::make_unique<upstream_connection>(pool);
+  }
+  c->owner = &s;
+  s.own = c.get();
+  const bool login = exchange && (spec.kind == resp::special::auth || spec.kind == resp::special::hello);
+  c->want_user = login && c->at == phase::ready ? c->user : login && spec.kind == resp::special::auth ? "" : upstream_user(s);
+  c->want_protocol = s.protocol;
+  c->want_db = exchange ? c->db : s.db;
+  c->want_name = exchange ? c->name : dedicated_name(s);
+  put(owned, std::move(c));
+  stats.dedicated_connections.add(1);
+  stats.dedicated.add(label_key(static_cast<std::uint64_t>(
+      s.sticky_for_good && session_pooling() ? resp::dedicate::none
+      : spec.dedicated != resp::dedicate::none ? spec.dedicated : resp::dedicate::exchange)));
+  if (s.own->at == phase::ready) {
+    start_prelude(*s.own);
+  } else {
+    start_connecting(*s.own);
+  }
+  if (s.own != nullptr && s.own->at == phase::ready) {
+    s.connection_until = 0;
+    return s.own;
+  }
+  if (s.own != nullptr) await_connection(s, nullptr);
+  return nullptr;
+}
+
+void engine::state::consider_release(session& s) {
+  if (s.own == nullptr || s.in_flight > 0) return;
+  if (s.gone) {
+    drop_connection(*s.own);
+    return;
+  }
+  if (s.own->retiring && s.own->line.empty() && s.own->at == phase::ready && s.sticky) {
+    close_session(s, close_how::graceful);
+    return;
+  }
+  if (s.sticky || s.watching || s.unframed || s.hold != hold_reason::none || s.replies != reply_mode::on) return;
+  if ((s.tx && s.tx->open) || s.own->at != phase::ready) return;
+  if (s.out.size() > bounds::session_out_high) return;  // a slow reader keeps it until it caught up
+  release_own(s);
+}
+
+void engine::state::release_own(session& s) {
+  upstream_connection& c = *s.own;
+  s.own = nullptr;
+  c.owner = nullptr;
+  if (s.current == &c) s.current = nullptr;
+  end_exchange(s);
+  if (c.spoiled || c.retiring || draining || c.unframed || !c.line.empty() || idle.size() >= config().upstream.idle_dedicated) {
+    drop_connection(c);
+    return;
+  }
+  timers.cancel(c);
+  set_reading(c, true);
+  put(idle, take(owned, c.list_index));
+  stats.dedicated_connections.add(-1);
+  stats.idle_connections.add(1);
+}
+
+void engine::state::end_exchange(session& s) {
+  if (!s.exchanging) return;
+  s.exchanging = false;
+  --exchanges;
+  if (exchange_line.empty()) return;
+  session* next = exchange_line.front();
+  exchange_line.pop_front();
+  next->in_exchange_line = false;
+  make_runnable(*next);
+}
+
+void engine::state::drop_connection(upstream_connection& c) {
+  if (c.io != nullptr || c.at == phase::connecting) world.close(c, close_how::graceful);
+  c.io = nullptr;
+  c.at = phase::closed;
+  timers.cancel(c);
+  if (c.owner != nullptr) {
+    c.owner->own = nullptr;
+    if (c.owner->current == &c) c.owner->current = nullptr;
+    end_exchange(*c.owner);
+    c.owner = nullptr;
+  }
+  for (auto* list : {&owned, &idle, &retired}) {
+    if (c.list_index < list->size() && (*list)[c.list_index].get() == &c) {
+      if (list == &owned) stats.dedicated_connections.add(-1);
+      if (list == &idle) stats.idle_connections.add(-1);
+      dead_connections.push_back(take(*list, c.list_index));
+      return;
+    }
+  }
+}
+
+}  // namespace tidegate::session

@@ -1,0 +1,408 @@
+#include "proxy/session/engine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/session/engine_state.hpp"
+
+namespace tidegate::session {
+
+engine::state::state(engine_options options, shell& where)
+    : opts(std::move(options)), world(where), evaluator(*opts.registry) {
+  seed = 0x9e3779b97f4a7c15ULL * (opts.worker + 1);
+  address_generation = opts.upstream->address_generation.load(std::memory_order_acquire);
+  spare.reserve(bounds::spare_parsers);
+  use_snapshot(opts.snapshot);
+  opts.snapshot.reset();
+}
+
+engine::state::~state() {
+  delete posted_snapshot.exchange(nullptr);
+  for (session* s = sessions; s != nullptr;) {
+    leave_line(*s);
+    delete std::exchange(s, s->next);
+  }
+  for (session* s : graveyard) delete s;
+}
+
+void engine::state::use_snapshot(std::shared_ptr<const policy::snapshot> next) {
+  snapshot = std::move(next);
+  evaluator.use(*snapshot);
+  rule_numbers.clear();
+  for (const limiter::rule& rule : snapshot->limits->rules()) {
+    rule_numbers.push_back(opts.registry->intern_pattern("rule:" + rule.name));
+  }
+  generation.store(snapshot->generation, std::memory_order_release);
+}
+
+void engine::state::take_posted() {
+  if (posted_snapshot.load(std::memory_order_relaxed) != nullptr) {
+    const std::unique_ptr<std::shared_ptr<const policy::snapshot>> next(
+        posted_snapshot.exchange(nullptr, std::memory_order_acq_rel));
+    if (next) use_snapshot(std::move(*next));
+  }
+  const std::uint64_t address = opts.upstream->address_generation.load(std::memory_order_acquire);
+  if (address != address_generation) {
+    address_generation = address;
+    address_changed();
+  }
+  if (posted_drain.load(std::memory_order_relaxed) && !draining) {
+    draining = true;
+    for (session* s = sessions; s != nullptr;) {
+      session* const next = s->next;
+      // A subscriber or a blocked client would never be done: it reconnects elsewhere.
+      if (s->subscribed_ever || s->unframed) {
+        close_session(*s, close_how::graceful);
+      } else {
+        close_when_done(*s);
+      }
+      s = next;
+    }
+  }
+  if (posted_stop.load(std::memory_order_relaxed) && !stopped) {
+    stopped = true;
+    for (session* s = sessions; s != nullptr;) {
+      session* const next = s->next;
+      if (s->hold == hold_reason::limit || s->hold == hold_reason::connection) {
+        if (s->in_flight == 0) s->out.append("-ERR shutting down\r\n");
+      }
+      flush_stream(*s);
+      if (!s->gone) close_session(*s, close_how::graceful);
+      s = next;
+    }
+    for (auto& group : groups) {
+      for (auto& lane : group->lanes) {
+        if (lane->io != nullptr) world.close(*lane, close_how::graceful);
+        lane->io = nullptr;
+        lane->at = upstream_connection::phase::closed;
+      }
+    }
+  }
+}
+
+void engine::state::mark_dirty(stream& which) {
+  if (which.in_dirty_list_) return;
+  which.in_dirty_list_ = true;
+  dirty.push_back(&which);
+}
+
+void engine::state::set_reading(stream& which, bool wanted) {
+  if (which.wants_read_ == wanted) return;
+  which.wants_read_ = wanted;
+  if (wanted && which.io != nullptr) world.resume_reading(which);
+}
+
+void engine::state::make_runnable(session& s) {
+  if (s.runnable || s.gone) return;
+  s.runnable = true;
+  runnable.push_back(&s);
+}
+
+// Sends what a stream has to say; the counterpart that was held back for its sake goes on when it is drained.
+void engine::state::flush_stream(stream& which) {
+  while (!which.out.empty() && !which.write_blocked_ && which.io != nullptr) {
+    const std::string_view bytes = which.out.view();
+    const std::ptrdiff_t taken = world.send(which, bytes);
+    if (taken < 0) {
+      if (which.which() == stream::side::client) {
+        close_session(static_cast<session&>(which), close_how::reset);
+      } else {
+        auto& c = static_cast<upstream_connection&>(which);
+        world.close(c, close_how::reset);
+        c.io = nullptr;
+        upstream_ended(c, "write failed");
+      }
+      return;
+    }
+    if (taken == 0) {
+      which.write_blocked_ = true;
+      break;
+    }
+    if (which.which() == stream::side::client) stats.bytes_out.add(static_cast<std::uint64_t>(taken));
+    const bool all = static_cast<std::size_t>(taken) == bytes.size();
+    which.out.consume(static_cast<std::size_t>(taken));
+    if (all) break;
+  }
+  if (which.which() == stream::side::client) {
+    auto& s = static_cast<session&>(which);
+    if (s.gone) return;
+    if (s.own != nullptr && s.out.size() < bounds::session_out_low) set_reading(*s.own, true);
+    if (s.out.empty() && s.closing && s.in_flight == 0) close_session(s, close_how::graceful);
+  } else {
+    auto& c = static_cast<upstream_connection&>(which);
+    if (c.out.size() < bounds::connection_out_low && !c.waiting.empty() && c.at == upstream_connection::phase::ready) {
+      release_waiting(c);
+    }
+  }
+}
+
+void engine::state::account(session& s) {
+  if (opts.bytes_held == nullptr) return;
+  const std::uint64_t held = s.out.size() + s.held.size() + s.local.size();
+  if (held == s.accounted) return;
+  opts.bytes_held->fetch_add(held - s.accounted, std::memory_order_relaxed);
+  s.accounted = held;
+}
+
+// Over the total: the session that holds most goes, not the service.
+void engine::state::shed() {
+  if (opts.bytes_held == nullptr) return;
+  while (opts.bytes_held->load(std::memory_order_relaxed) > config().memory.total) {
+    session* greediest = nullptr;
+    for (session* s = sessions; s != nullptr; s = s->next) {
+      if (s->accounted > 0 && (greediest == nullptr || s->accounted > greediest->accounted)) greediest = s;
+    }
+    if (greediest == nullptr) return;
+    stats.client_errors.add(static_cast<std::uint64_t>(client_error::memory));
+    close_session(*greediest, close_how::reset);
+  }
+}
+
+void engine::state::bury(session& s) {
+  if (s.dead) return;
+  pending_exchanges.erase(&s);
+  s.dead = true;
+  graveyard.push_back(&s);
+}
+
+void engine::state::close_session(session& s, close_how how) {
+  if (s.gone) return;
+  s.gone = true;
+  leave_line(s);
+  stop_waiting(s);
+  if (s.in_exchange_line) std::erase(exchange_line, &s);
+  s.in_exchange_line = false;
+  timers.cancel(s);
+  if (s.previous != nullptr) s.previous->next = s.next;
+  if (s.next != nullptr) s.next->previous = s.previous;
+  if (sessions == &s) sessions = s.next;
+  s.previous = s.next = nullptr;
+  --sessions_alive;
+  stats.sessions.add(-1);
+  if (s.io != nullptr) world.close(s, how);
+  s.io = nullptr;
+  s.out.clear();
+  s.held.clear();
+  s.local.clear();
+  account(s);
+  drop_parser(s);
+  leave_group(s);
+  if (s.named) opts.registry->release_client(s.client, now);
+  s.named = false;
+  if (s.own != nullptr) {
+    upstream_connection& own = *s.own;
+    const bool waits = s.blocking_in_flight > 0 || s.watching || (s.tx && s.tx->open) || s.unframed ||
+                       s.subscriptions[0] + s.subscriptions[1] + s.subscriptions[2] > 0;
+    if (waits || s.sticky || own.at != upstream_connection::phase::ready || s.in_flight == 0) {
+      // A dead BLPOP takes no item, a dead MULTI leaves nothing: the connection goes with its client, at once.
+      if (waits || own.at != upstream_connection::phase::ready || own.line.empty()) {
+        s.own = nullptr;
+        end_exchange(s);
+        if (!waits && !s.sticky && own.at == upstream_connection::phase::ready && !own.spoiled) {
+          s.own = &own;
+          release_own(s);
+        } else {
+          upstream_ended(own, "client gone");
+        }
+      } else {
+        own.spoiled = true;  // drained for its bookings, then closed
+      }
+    }
+  }
+  if (s.in_flight == 0) bury(s);
+}
+
+// Closes once everything it asked for was answered and sent; takes no new bytes from now on.
+void engine::state::close_when_done(session& s) {
+  if (s.gone) return;
+  if (s.hold == hold_reason::none && s.in_flight == 0 && s.out.empty()) {
+    close_session(s, close_how::graceful);
+    return;
+  }
+  if (s.hold == hold_reason::none) s.closing = true;
+}
+
+void engine::state::run_runnable() {
+  for (std::size_t index = 0; index < runnable.size(); ++index) {
+    session& s = *runnable[index];
+    s.runnable = false;
+    if (!s.gone) go_on(s);
+  }
+  runnable.clear();
+}
+
+void engine::state::session_timer(session& s) {
+  if (s.hold == hold_reason::limit && now >= std::min(s.look_again_at, s.delay_until)) {
+    go_on(s);
+    if (s.gone) return;
+  }
+  if (s.hold == hold_reason::connection && now >= s.connection_until) {
+    // Everything received so far has waited long enough; what comes later waits anew.
+    s.unavailable_bytes = std::max<std::uint64_t>(s.held.size(), 1);
+    stop_waiting(s);
+    go_on(s);
+    if (s.gone) return;
+  }
+  if (s.begun_at != 0 && s.hold == hold_reason::none) {
+    const bool must_log_in = s.user.empty() && (logins_are_ours() ? !config().users.empty()
+                                                                  : s.group != nullptr && s.group->login_required);
+    const bool stalled = now - s.progress_at >= bounds::stall_deadline;
+    const bool slow = now - s.begun_at >= bounds::slow_window && s.progress_bytes < bounds::slow_bytes;
+    if (stalled || slow || (must_log_in && now - s.begun_at >= bounds::login_deadline)) {
+      stats.client_errors.add(static_cast<std::uint64_t>(client_error::slow));
+      close_session(s, close_how::graceful);
+      return;
+    }
+    if (now - s.begun_at >= bounds::slow_window) {
+      s.begun_at = now;
+      s.progress_bytes = 0;
+    }
+  }
+  rearm(s);
+}
+
+void engine::state::rearm(session& s) {
+  if (s.gone) return;
+  steady_ns due = never;
+  if (s.hold == hold_reason::limit) due = std::min(s.look_again_at, s.delay_until);
+  if (s.hold == hold_reason::connection) due = s.connection_until;
+  if (s.begun_at != 0) {
+    due = std::min({due, s.progress_at + bounds::stall_deadline, s.begun_at + bounds::slow_window});
+    if (s.user.empty()) due = std::min(due, std::max(now, s.begun_at) + bounds::login_deadline);
+  }
+  if (due == s.deadline) return;
+  timers.set(s, due);
+}
+
+void engine::state::run_timers() {
+  while (timed* due = timers.pop_due(now)) {
+    auto& which = static_cast<stream&>(*due);
+    if (which.which() == stream::side::client) {
+      session_timer(static_cast<session&>(which));
+    } else {
+      connection_timer(static_cast<upstream_connection&>(which));
+    }
+  }
+}
+
+// --- the public face
+
+engine::engine(engine_options options, shell& world) : state_(std::make_unique<state>(std::move(options), world)) {}
+engine::~engine() = default;
+
+void engine::begin_turn(steady_ns now, std::chrono::milliseconds wall) {
+  state_->now = now;
+  state_->wall = wall;
+  state_->stats.turns.add(1);
+  state_->take_posted();
+  state_->run_timers();
+}
+
+void engine::end_turn() {
+  state& e = *state_;
+  do {
+    e.run_runnable();
+    for (std::size_t index = 0; index < e.dirty.size(); ++index) {
+      stream& which = *e.dirty[index];
+      which.in_dirty_list_ = false;
+      e.flush_stream(which);
+    }
+    e.dirty.clear();
+    for (std::size_t index = 0; index < e.release_due.size(); ++index) {
+      session& s = *e.release_due[index];
+      s.release_due = false;
+      if (!s.dead) e.consider_release(s);
+    }
+    e.release_due.clear();
+    e.shed();
+  } while (!e.runnable.empty() || !e.dirty.empty());
+  for (session* s : e.graveyard) delete s;
+  e.graveyard.clear();
+  e.dead_connections.clear();
+  if (e.draining && e.sessions_alive == 0) e.drained.store(true, std::memory_order_release);
+}
+
+steady_ns engine::next_deadline() const noexcept { return state_->timers.next(); }
+
+stream& engine::accepted(void* io, const peer& who) {
+  state& e = *state_;
+  auto* s = new session(e.pool);
+  s->io = io;
+  s->who.source = who.source;
+  s->who.tls_subject = who.tls_subject;
+  s->next = e.sessions;
+  if (e.sessions != nullptr) e.sessions->previous = s;
+  e.sessions = s;
+  ++e.sessions_alive;
+  e.stats.sessions.add(1);
+  e.name_session(*s, true);
+  if (e.session_pooling()) s->sticky = s->sticky_for_good = true;
+  if (e.draining) e.close_session(*s, close_how::graceful);
+  return *s;
+}
+
+void engine::received(stream& from, std::string_view bytes) {
+  state& e = *state_;
+  if (from.which() == stream::side::client) {
+    auto& s = static_cast<session&>(from);
+    if (s.gone) return;
+    e.stats.bytes_in.add(bytes.size());
+    e.client_received(s, bytes);
+  } else {
+    auto& c = static_cast<upstream_connection&>(from);
+    if (c.io != nullptr) e.upstream_received(c, bytes);
+  }
+  e.run_runnable();
+}
+
+void engine::end_of_stream(stream& from) {
+  state& e = *state_;
+  if (from.which() == stream::side::upstream) {
+    auto& c = static_cast<upstream_connection&>(from);
+    if (c.io == nullptr) return;
+    e.world.close(c, close_how::graceful);
+    c.io = nullptr;
+    e.upstream_ended(c, "closed by the upstream");
+    return;
+  }
+  auto& s = static_cast<session&>(from);
+  if (s.gone) return;
+  const bool waits = s.blocking_in_flight > 0 || s.watching || (s.tx && s.tx->open) || s.unframed ||
+                     s.subscriptions[0] + s.subscriptions[1] + s.subscriptions[2] > 0;
+  if (waits) {
+    e.close_session(s, close_how::graceful);
+    return;
+  }
+  s.finished_sending = true;
+  e.set_reading(s, false);
+  if (s.hold == hold_reason::none) e.close_when_done(s);
+}
+
+void engine::lost(stream& which, std::string_view why) {
+  state& e = *state_;
+  which.io = nullptr;
+  if (which.which() == stream::side::client) {
+    e.close_session(static_cast<session&>(which), close_how::reset);
+  } else {
+    e.upstream_ended(static_cast<upstream_connection&>(which), why);
+  }
+}
+
+void engine::connected(upstream_connection& which) { state_->connection_ready(which); }
+
+void engine::writable(stream& which) {
+  which.write_blocked_ = false;
+  state_->mark_dirty(which);
+}
+
+void engine::post_snapshot(std::shared_ptr<const policy::snapshot> next) {
+  delete state_->posted_snapshot.exchange(new std::shared_ptr<const policy::snapshot>(std::move(next)),
+                                          std::memory_order_acq_rel);
+}
+void engine::post_drain() { state_->posted_drain.store(true, std::memory_order_release); }
+void engine::post_stop() { state_->posted_stop.store(true, std::memory_order_release); }
+std::uint64_t engine::generation_in_use() const noexcept { return state_->generation.load(std::memory_order_acquire); }
+bool engine::is_drained() const noexcept { return state_->drained.load(std::memory_order_acquire); }
+const worker_stats& engine::stats() const noexcept { return state_->stats; }
+
+}  // namespace tidegate::session

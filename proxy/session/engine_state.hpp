@@ -1,0 +1,230 @@
+// The engine's inside: what its parts share. Each part is a file of its own (see README.md); this header is private to
+// the folder.
+//
+// Thread safety: its worker's, but for the `posted_*` words.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "policy/evaluator.hpp"
+#include "proxy/session/engine.hpp"
+#include "proxy/session/session.hpp"
+#include "proxy/session/upstream_connection.hpp"
+
+namespace tidegate::session {
+
+// Named bounds of the machines (config bounds memory.session and memory.total).
+namespace bounds {
+inline constexpr std::uint32_t in_flight_max = 1024;              // then a session is not read further
+inline constexpr std::uint32_t in_flight_resume = 512;
+inline constexpr std::size_t connection_out_high = 1U << 20;      // bytes to an upstream; then its sessions wait
+inline constexpr std::size_t connection_out_low = 256U << 10;
+inline constexpr std::size_t session_out_dedicate = 1U << 20;     // a slow reader's new commands go dedicated
+inline constexpr std::size_t session_out_high = 256U << 10;       // its dedicated connection is not read
+inline constexpr std::size_t session_out_low = 64U << 10;
+inline constexpr std::size_t held_high = 256U << 10;              // pipelined input held for a session that waits
+inline constexpr std::uint32_t exchanges_at_once = 8;             // AUTH, HELLO, SELECT: connections a worker uses for them
+inline constexpr std::size_t names_max = 64;
+inline constexpr steady_ns login_deadline = 10'000'000'000;       // a begun first frame, where a login is required
+inline constexpr steady_ns stall_deadline = 15'000'000'000;       // a split frame without progress
+inline constexpr steady_ns slow_window = 60'000'000'000;          // … and at least slow_bytes a window
+inline constexpr std::uint64_t slow_bytes = 60U << 10;
+inline constexpr steady_ns limit_poll = 5'000'000;                // the first in a bucket's line looks again this often
+inline constexpr steady_ns retry_min = 50'000'000, retry_max = 5'000'000'000;
+inline constexpr steady_ns lane_idle = 60'000'000'000;
+inline constexpr steady_ns login_recheck = 10'000'000'000;
+inline constexpr steady_ns probe_patience = 1'000'000'000;
+inline constexpr steady_ns hint_interval = 100'000'000;
+inline constexpr steady_ns blocking_booked_after = 100'000'000;
+inline constexpr std::size_t spare_parsers = 1024;
+}  // namespace bounds
+
+// Lanes of one (user, db, protocol).
+struct lane_group {
+  std::string user;
+  std::uint32_t db = 0;
+  std::uint8_t protocol = 2;
+  std::uint32_t sessions = 0;
+  std::uint32_t sessions_ever = 0;
+  bool login_required = false;
+  steady_ns login_checked_at = 0;
+  std::vector<std::unique_ptr<upstream_connection>> lanes;
+};
+
+enum class step : std::uint8_t { taken, held };
+
+struct engine::state {
+  state(engine_options options, shell& world);
+  ~state();
+
+  // --- engine.cpp: turns, flushing, the lives of sessions
+  engine_options opts;
+  shell& world;
+  std::shared_ptr<const policy::snapshot> snapshot;
+  policy::evaluator evaluator;
+  worker_stats stats;
+  buffer_pool pool;
+  timer_heap timers;
+  steady_ns now = 0;
+  std::chrono::milliseconds wall{0};
+  std::uint64_t seed = 0;
+  bool draining = false, stopped = false;
+  std::uint64_t address_generation = 0;
+  std::atomic<std::shared_ptr<const policy::snapshot>*> posted_snapshot{nullptr};
+  std::atomic<bool> posted_drain{false}, posted_stop{false}, drained{false};
+  std::atomic<std::uint64_t> generation{0};
+  session* sessions = nullptr;  // all that are not gone
+  std::size_t sessions_alive = 0;
+  std::vector<stream*> dirty;
+  std::vector<session*> runnable, release_due, graveyard;
+  std::vector<std::unique_ptr<upstream_connection>> dead_connections;
+  std::vector<std::unique_ptr<resp::request_parser>> spare;
+  resp::request_parser parser;  // for requests that are not split
+  std::string scratch;
+
+  void take_posted();
+  void use_snapshot(std::shared_ptr<const policy::snapshot> next);
+  void run_timers();
+  void session_timer(session& s);
+  void run_runnable();
+  void mark_dirty(stream& which);
+  void flush_stream(stream& which);
+  void make_runnable(session& s);
+  void rearm(session& s);
+  void close_session(session& s, close_how how);
+  void bury(session& s);
+  void close_when_done(session& s);
+  void set_reading(stream& which, bool wanted);
+  void account(session& s);
+  void shed();
+  [[nodiscard]] const config::config& config() const noexcept { return *snapshot->config; }
+  [[nodiscard]] bool session_pooling() const noexcept { return config().upstream.pooling == config::pooling::session; }
+  [[nodiscard]] bool logins_are_ours() const noexcept { return config().upstream.auth.has_value(); }
+
+  // --- identity.cpp: who a session is
+  std::vector<attribution::pattern_number> rule_numbers;  // registry numbers of "rule:" + name, by rule index
+  void name_session(session& s, bool opened);
+  void bind_if_stale(session& s);
+
+  // --- requests.cpp: bytes of a client into commands
+  void client_received(session& s, std::string_view bytes);
+  void go_on(session& s);                     // takes what is held, as far as it goes
+  std::size_t take_commands(session& s, std::string_view bytes);
+  void protocol_error(session& s, std::string_view line);
+  void keep_parser(session& s);
+  void drop_parser(session& s);
+  step handle(session& s, const resp::request& request);
+  step dispatch(session& s, const resp::command_spec& spec, const resp::request& request);
+  [[nodiscard]] bool wants_own(const session& s, const resp::command_spec& spec, const resp::request& request) const;
+  void note_command(session& s, const resp::command_spec& spec);
+
+  // --- local_replies.cpp: what the proxy answers itself
+  void reply_locally(session& s, std::string_view line);
+  [[nodiscard]] bool answer_locally(session& s, const resp::command_spec& spec, const resp::request& request);
+  void hold_session(session& s, hold_reason why);
+  void unhold(session& s);
+  void emit_local(upstream_connection& c);
+
+  // --- forwarding.cpp: from decision to bytes
+  step forward(session& s, upstream_connection& to, const resp::command_spec& spec, const resp::request& request);
+  void push_slot(session& s, upstream_connection& to, const slot& item);
+  void append_request(upstream_connection& to, const resp::request& request);
+  void send_own(upstream_connection& to, std::string_view name, slot_kind kind);
+  void note_state_change(session& s, upstream_connection& to, const resp::command_spec& spec, const resp::request& request);
+  void send_follow_ups(upstream_connection& to, const ttl::plan& plan, const resp::request& request, std::uint16_t command);
+  void send_follow_up(upstream_connection& to, std::string_view key, const ttl::follow_up& what, std::uint32_t pattern,
+                      std::uint16_t command);
+  step run_exec(session& s, upstream_connection& to, const resp::command_spec& spec, const resp::request& request);
+  void count_own(std::string_view commandstats_name);
+
+  // --- admission.cpp: limits
+  step admit(session& s, limiter::charges& charges, bool transaction);
+  void leave_line(session& s);
+  void count_rule(counter_map& where, const limiter::rule& rule, const session& s);
+  void throttled_line(std::string& out, const limiter::rule& rule, const session& s, steady_ns wait, bool exec);
+
+  // --- booking.cpp
+  void book(const slot& item);
+  void prepare_booking(session& s, const resp::command_spec& spec, const policy::command& what, bool without_ttl, slot& out);
+  void finish_booking(slot& item, const resp::reply_framer& framer);
+  void lose(slot& item);
+
+  // --- lanes.cpp: shared connections
+  std::vector<std::unique_ptr<lane_group>> groups;
+  std::unordered_map<std::string, std::string> secrets;  // last accepted password by user; this worker's
+  std::vector<std::unique_ptr<upstream_connection>> retired;
+  steady_ns hinted_at = 0;
+  [[nodiscard]] lane_group& group_for(const session& s);
+  void join_group(session& s);
+  void leave_group(session& s);
+  [[nodiscard]] upstream_connection* lane_of(session& s);
+  void open_lane(lane_group& group, upstream_connection& lane);
+  void start_prelude(upstream_connection& c);
+  void finish_prelude_reply(upstream_connection& c, const slot& item);
+  void await_connection(session& s, upstream_connection* c);
+  void start_connecting(upstream_connection& c);
+  [[nodiscard]] steady_ns jittered(steady_ns base);
+  [[nodiscard]] std::string_view upstream_user(const session& s) const;
+  [[nodiscard]] const std::string* secret_of(std::string_view user) const;
+  void prelude_done(upstream_connection& c);
+  void connection_ready(upstream_connection& c);
+  void retire_lane(lane_group& group, std::size_t index);
+  void wait_for(session& s, upstream_connection& c);
+  void stop_waiting(session& s);
+  void release_waiting(upstream_connection& c);
+  void connection_timer(upstream_connection& c);
+  void arm_connection(upstream_connection& c);
+  void address_changed();
+  void hint_failover();
+
+  // --- dedicated.cpp: connections of one session
+  std::vector<std::unique_ptr<upstream_connection>> owned;   // serving a session, or opening for one
+  std::vector<std::unique_ptr<upstream_connection>> idle;    // clean, ready for the next
+  std::uint32_t exchanges = 0;
+  std::deque<session*> exchange_line;
+  [[nodiscard]] upstream_connection* own_of(session& s, const resp::command_spec& spec, const resp::request& request,
+                                            bool exchange);
+  void consider_release(session& s);
+  void release_own(session& s);
+  void drop_connection(upstream_connection& c);   // closes and forgets; sessions are told by the caller
+  void open_own(session& s, std::string_view user, bool exchange);
+  static void put(std::vector<std::unique_ptr<upstream_connection>>& where, std::unique_ptr<upstream_connection> c);
+  static std::unique_ptr<upstream_connection> take(std::vector<std::unique_ptr<upstream_connection>>& from, std::size_t index);
+  [[nodiscard]] std::string dedicated_name(const session& s);
+  void end_exchange(session& s);
+
+  // --- replies.cpp: bytes of an upstream into replies
+  void upstream_received(upstream_connection& c, std::string_view bytes);
+  void upstream_ended(upstream_connection& c, std::string_view why);
+  void desynchronised(upstream_connection& c, std::string_view why);
+  [[nodiscard]] bool out_of_band(upstream_connection& c);
+  void pop(upstream_connection& c);
+  void unsolicited(upstream_connection& c);
+  void note_subscription(session& s, const resp::reply_framer& framer);
+  void finish_subscribe(session& s, upstream_connection& c);
+  void finish_follow_up(upstream_connection& c, const slot& item);
+  void count_answered(upstream_connection& c, const slot& item);
+  void finish(upstream_connection& c, slot& item);
+  void finish_reply(upstream_connection& c, slot& item);
+  void finish_special(session& s, upstream_connection& c, slot& item);
+  void finish_exec(session& s, upstream_connection& c, slot& item);
+  void finish_exchange(session& s, upstream_connection& c, const slot& item);
+  void reset_connection(session& s, upstream_connection& c);
+  void reset_state(session& s);
+  void slot_done(session& s);
+  void deliver(session& s, std::string_view bytes);
+  struct exchange_request { std::string user, secret, name; std::uint32_t db = 0; std::uint8_t protocol = 0; bool has_auth = false, has_name = false; };
+  std::unordered_map<const session*, exchange_request> pending_exchanges;
+
+  // --- login.cpp: AUTH and HELLO
+  void remember_exchange(session& s, const resp::command_spec& spec, const resp::request& request);
+  step login_locally(session& s, const resp::command_spec& spec, const resp::request& request);
+};
+
+}  // namespace tidegate::session

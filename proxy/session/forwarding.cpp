@@ -1,0 +1,354 @@
+// From a command and the policy's decision to bytes for the upstream and a place in its line of replies.
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "proxy/session/engine_state.hpp"
+#include "resp/encoder.hpp"
+
+namespace tidegate::session {
+
+namespace {
+
+constexpr std::string_view no_previous_errors =
+    "-EXECABORT Transaction discarded because of previous errors.\r\n";
+
+bool equals_folded(std::string_view text, std::string_view lower) noexcept {
+  return text.size() == lower.size() && std::equal(text.begin(), text.end(), lower.begin(), [](char a, char b) {
+           return (a >= 'A' && a <= 'Z' ? static_cast<char>(a | 0x20) : a) == b;
+         });
+}
+
+// Inside MULTI Redis runs these at once instead of queueing them.
+bool runs_inside_multi(resp::special kind) noexcept {
+  return kind == resp::special::multi || kind == resp::special::exec || kind == resp::special::discard ||
+         kind == resp::special::watch || kind == resp::special::quit || kind == resp::special::reset;
+}
+
+// Queued commands that change the connection in ways that EXEC's reply does not let us follow one by one.
+bool changes_connection(resp::special kind) noexcept {
+  switch (kind) {
+    case resp::special::none:
+    case resp::special::ping:
+    case resp::special::unwatch:
+    case resp::special::select:
+    case resp::special::move:
+    case resp::special::copy:
+    case resp::special::swapdb:
+    case resp::special::wait:
+    case resp::special::client_getname:
+    case resp::special::client_id:
+      return false;
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
+void engine::state::append_request(upstream_connection& to, const resp::request& request) {
+  if (!request.is_inline) {
+    to.out.append(request.raw);
+    return;
+  }
+  resp::append_array_header(to.out, request.size());
+  for (std::size_t index = 0; index < request.size(); ++index) resp::append_bulk(to.out, request[index]);
+}
+
+void engine::state::push_slot(session& s, upstream_connection& to, const slot& item) {
+  if (to.unframed) {
+    if (item.kind == slot_kind::reply && (item.flags & slot::queued) == 0) {
+      book(item);
+      if (item.series != nullptr) stats.writes_assumed.add(1);
+    }
+    return;
+  }
+  if (s.replies != reply_mode::on) {
+    // No reply will come: booked as sent; what MULTI queues is booked at EXEC.
+    if (s.replies == reply_mode::skip_next) s.replies = reply_mode::on;
+    if ((item.flags & slot::queued) != 0) return;
+    book(item);
+    if ((item.flags & slot::script) == 0 && item.series != nullptr) stats.writes_assumed.add(1);
+    return;
+  }
+  if (to.line.empty()) to.heard_at = now;
+  if (to.rtt_slots_left == 0) {
+    to.rtt_sent_at = now;
+    to.rtt_slots_left = to.line.size() + 1;
+  }
+  to.line.push(item);
+  ++s.in_flight;
+  s.current = &to;
+}
+
+void engine::state::send_own(upstream_connection& to, std::string_view name, slot_kind kind) {
+  slot item;
+  item.kind = kind;
+  const resp::command_spec* spec = snapshot->commands->find_name(name);
+  item.extra = spec != nullptr ? spec->id : 0;
+  item.special = spec != nullptr ? spec->kind : resp::special::none;
+  to.line.push(item);
+}
+
+void engine::state::send_follow_up(upstream_connection& to, std::string_view key, const ttl::follow_up& what,
+                                   std::uint32_t pattern, std::uint16_t command) {
+  ttl::append_follow_up(to.out, key, what, snapshot->expire_options);
+  const std::string_view name = !snapshot->expire_options ? "eval" : what.ttl_ms % 1000 == 0 ? "expire" : "pexpire";
+  if (to.owner != nullptr && to.owner->replies == reply_mode::off) {
+    count_own(name);
+    return;
+  }
+  send_own(to, name, slot_kind::follow_up);
+  slot& item = to.line.at(to.line.size() - 1);
+  item.pattern = pattern;
+  item.command = command;
+  if (what.kind == ttl::follow_up::what::max_lt) item.flags |= slot::capped;
+}
+
+void engine::state::send_follow_ups(upstream_connection& to, const ttl::plan& plan, const resp::request& request,
+                                    std::uint16_t command) {
+  for (const ttl::follow_up& what : plan.follow_ups) {
+    send_follow_up(to, request[what.key_index], what, snapshot->ttl_pattern_numbers[what.rule], command);
+  }
+}
+
+step engine::state::forward(session& s, upstream_connection& to, const resp::command_spec& spec,
+                            const resp::request& request) {
+  const bool in_multi = s.tx && s.tx->open;
+  const bool arity_ok = spec.arity_ok(request.size());
+  if (in_multi && spec.kind == resp::special::exec && arity_ok) return run_exec(s, to, spec, request);
+
+  slot item;
+  item.owner = &s;
+  item.command = spec.id;
+  item.special = spec.kind;
+  if (!arity_ok) item.flags |= slot::arity_bad;
+  const bool queued = in_multi && !runs_inside_multi(spec.kind);
+  const ttl::plan* plan = nullptr;
+
+  if (arity_ok && (spec.write || spec.cls == resp::command_class::script || evaluator.named_by_a_rule(spec.id))) {
+    const policy::command& what = evaluator.read(spec, request);
+    bool without_ttl = false;
+    if (spec.write) {
+      plan = &evaluator.plan_ttl(request, wall);
+      without_ttl = plan->without_ttl;
+      if (plan->refused) {
+        const std::uint32_t pattern = snapshot->ttl_pattern_numbers[plan->rule];
+        stats.ttl_refused.add(label_key(pattern, spec.id));
+        scratch = "-TTLREQUIRED pattern=";
+        resp::append_sanitized(scratch, opts.registry->pattern_name(pattern));
+        scratch += "\r\n";
+        if (in_multi) s.tx->refused = true;
+        note_command(s, spec);
+        reply_locally(s, scratch);
+        return step::taken;
+      }
+    }
+    limiter::charges& charges = evaluator.limits(s.limits, request);
+    if (charges.size != 0) {
+      if (queued) {
+        for (const limiter::charge& charge : charges.all()) s.tx->add_charge(charge);
+      } else {
+        if (admit(s, charges, false) == step::held) return step::held;
+        if (!scratch.empty()) {
+          note_command(s, spec);
+          reply_locally(s, scratch);
+          return step::taken;
+        }
+      }
+    }
+    if (spec.write || spec.cls == resp::command_class::script) prepare_booking(s, spec, what, without_ttl, item);
+  }
+  note_command(s, spec);
+
+  if (plan != nullptr) {
+    for (const auto& would : plan->would) {
+      stats.ttl_observed.add(label_key(snapshot->ttl_pattern_numbers[would.rule], spec.id));
+    }
+    if (plan->rewrite.kind != ttl::rewrite::what::none) {
+      item.flags |= plan->rewrite_caps ? slot::capped : slot::injected;
+      item.pattern = snapshot->ttl_pattern_numbers[plan->rule];
+    }
+  }
+  if (spec.kind == resp::special::wait && !in_multi) {
+    // WAIT asks about the offset of this connection's last command: give it one that is behind every write of the session.
+    resp::append_command(to.out, "PING");
+    send_own(to, "ping", slot_kind::own);
+  }
+  if (queued) {
+    item.flags |= slot::queued;
+    item.extra = s.tx->base + static_cast<std::uint32_t>(s.tx->entries.size());
+    queued_command entry;
+    entry.books = item;
+    if (spec.kind == resp::special::select && request.size() == 2) {
+      const std::string_view text = request[1];
+      std::int32_t db = -1;
+      if (std::from_chars(text.data(), text.data() + text.size(), db).ec == std::errc()) entry.db = db;
+    }
+    s.tx->odd = s.tx->odd || changes_connection(spec.kind);
+    s.tx->entries.push_back(entry);
+    ++s.tx->count;
+  }
+  if (plan != nullptr && plan->rewrite.kind != ttl::rewrite::what::none) {
+    ttl::append_rewritten(to.out, request, plan->rewrite);
+  } else {
+    append_request(to, request);
+  }
+  if (!queued) {
+    if (spec.kind == resp::special::discard && in_multi) {
+      item.extra = s.tx->count;
+      s.tx->count = 0;
+    }
+    note_state_change(s, to, spec, request);
+    if (to.unframed) item.flags &= static_cast<std::uint16_t>(~slot::blocking);
+    if ((spec.dedicated == resp::dedicate::blocking || (spec.blocking_option && resp::may_block(spec, request))) &&
+        !to.unframed && s.replies == reply_mode::on) {
+      item.flags |= slot::blocking;
+      ++s.blocking_in_flight;
+      if (spec.write) timers.set(to, std::min(to.deadline, now + bounds::blocking_booked_after));
+    }
+    if (item.special == resp::special::subscribe || item.special == resp::special::unsubscribe) {
+      if (arity_ok) {
+        item.kind = slot_kind::subscribe;
+        item.extra = static_cast<std::uint32_t>(request.size() - 1);
+        item.elements = spec.name.front() == 'p' ? 1 : spec.name.front() == 's' && spec.name[1] == 's' ? 2 :
+                        spec.name.substr(0, 4) == "suns" ? 2 : 0;
+      }
+    }
+    const bool is_reply_switch = spec.kind == resp::special::client_reply && arity_ok && request.size() == 3;
+    if (is_reply_switch && equals_folded(request[2], "off")) {
+      s.replies = reply_mode::off;
+    } else if (is_reply_switch && equals_folded(request[2], "skip")) {
+      if (s.replies == reply_mode::on) s.replies = reply_mode::skip_next;
+      mark_dirty(to);
+      return step::taken;  // neither it nor the next command is answered
+    } else if (is_reply_switch && equals_folded(request[2], "on")) {
+      s.replies = reply_mode::on;
+    }
+  }
+  push_slot(s, to, item);
+  mark_dirty(to);
+  if (plan != nullptr && !plan->follow_ups.empty()) {
+    if (queued) {
+      for (const ttl::follow_up& what : plan->follow_ups) {
+        s.tx->follow_ups.push_back({item.extra, snapshot->ttl_pattern_numbers[what.rule], what,
+                                    std::string(request[what.key_index])});
+      }
+    } else {
+      send_follow_ups(to, *plan, request, spec.id);
+    }
+  }
+  return step::taken;
+}
+
+// What follows from a command's being sent, whatever it answers; what follows from its answer is in replies.cpp.
+void engine::state::note_state_change(session& s, upstream_connection& to, const resp::command_spec& spec,
+                                      const resp::request& request) {
+  if (!spec.arity_ok(request.size())) return;
+  switch (spec.kind) {
+    case resp::special::multi:
+      if (!s.tx) s.tx = std::make_unique<transaction>();
+      if (!s.tx->open) {
+        s.tx->open = true;
+        s.tx->refused = s.tx->odd = false;
+        s.tx->count = 0;
+        s.tx->charges.clear();
+        s.multi_failed = false;
+      }
+      break;
+    case resp::special::watch:
+      s.watching = true;
+      break;
+    case resp::special::unwatch:
+      s.watching = false;
+      break;
+    case resp::special::discard:
+      s.watching = false;
+      if (s.tx) s.tx->open = false;
+      break;
+    case resp::special::subscribe:
+      s.sticky = s.subscribed_ever = true;
+      break;
+    case resp::special::monitor:
+      // From here on anything may come at any time: replies can no longer be told apart.
+      s.sticky = s.unframed = true;
+      to.unframed = true;
+      break;
+    case resp::special::wait:
+      s.sticky = s.sticky_for_good = true;
+      break;
+    case resp::special::auth:
+    case resp::special::hello:
+    case resp::special::select:
+    case resp::special::reset:
+      remember_exchange(s, spec, request);
+      hold_session(s, hold_reason::barrier);
+      break;
+    default:
+      if (spec.dedicated == resp::dedicate::client || spec.dedicated == resp::dedicate::subscribe) s.sticky = true;
+      if (spec.dedicated == resp::dedicate::unknown || spec.dedicated == resp::dedicate::admin) to.spoiled = true;
+      break;
+  }
+  if (spec.name == "sync" || spec.name == "psync") s.sticky = s.unframed = to.unframed = true;
+}
+
+step engine::state::run_exec(session& s, upstream_connection& to, const resp::command_spec& spec,
+                             const resp::request& request) {
+  transaction& tx = *s.tx;
+  bool refused = tx.refused;
+  std::string refusal(no_previous_errors);
+  if (!refused && !tx.charges.empty()) {
+    limiter::charges charges;
+    for (const limiter::charge& charge : tx.charges) {
+      if (charges.size < charges.items.size()) charges.items[charges.size++] = charge;
+    }
+    if (admit(s, charges, true) == step::held) return step::held;
+    if (!scratch.empty()) {
+      refused = true;
+      refusal = scratch;
+    }
+  }
+  note_command(s, spec);
+  slot item;
+  item.owner = &s;
+  item.command = spec.id;
+  item.special = resp::special::exec;
+  item.extra = tx.count;
+  const bool waits_for_reply = tx.odd || !tx.follow_ups.empty() ||
+                               std::any_of(tx.entries.begin(), tx.entries.end(), [](const auto& e) { return e.db >= 0; });
+  tx.open = false;
+  tx.count = 0;
+  tx.charges.clear();
+  s.watching = false;
+  if (refused) {
+    resp::append_command(to.out, "DISCARD");
+    if (s.replies == reply_mode::on) {
+      item.kind = slot_kind::own;
+      item.flags |= slot::refused_exec;
+      item.elements = item.extra;
+      const resp::command_spec* discard = snapshot->commands->find_name("discard");
+      item.extra = discard != nullptr ? discard->id : 0;
+      to.line.push(item);
+      ++s.in_flight;
+      s.current = &to;
+    }
+    reply_locally(s, refusal);
+    mark_dirty(to);
+    return step::taken;
+  }
+  append_request(to, request);
+  if (s.replies != reply_mode::on) {
+    // Unanswered: what was queued is booked as sent.
+    for (queued_command& entry : tx.entries) {
+      book(entry.books);
+      if ((entry.books.flags & slot::script) == 0 && entry.books.series != nullptr) stats.writes_assumed.add(1);
+    }
+    tx.take(static_cast<std::uint32_t>(tx.entries.size()));
+  }
+  push_slot(s, to, item);
+  mark_dirty(to);
+  if (waits_for_reply && s.in_flight > 0) hold_session(s, hold_reason::barrier);
+  return step::taken;
+}
+
+}  // namespace tidegate::session

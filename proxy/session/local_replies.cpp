@@ -1,0 +1,127 @@
+// What the proxy answers itself, in its place in the pipeline, and why a session takes no further command for now.
+#include <algorithm>
+
+#include "proxy/session/engine_state.hpp"
+#include "resp/encoder.hpp"
+
+namespace tidegate::session {
+
+namespace {
+
+bool equals_folded(std::string_view text, std::string_view lower) noexcept {
+  return text.size() == lower.size() && std::equal(text.begin(), text.end(), lower.begin(), [](char a, char b) {
+           return (a >= 'A' && a <= 'Z' ? static_cast<char>(a | 0x20) : a) == b;
+         });
+}
+
+// Redis's validateClientName: every byte between '!' and '~'.
+bool valid_name(std::string_view name) noexcept {
+  return std::all_of(name.begin(), name.end(), [](char byte) { return byte >= '!' && byte <= '~'; });
+}
+
+}  // namespace
+
+void engine::state::deliver(session& s, std::string_view bytes) {
+  if (s.gone || s.overflowed) return;
+  if (s.out.size() + bytes.size() > config().memory.session) {
+    // A lane never waits for one slow reader: the rest of its replies is thrown away, and it alone is closed.
+    if (s.own == nullptr || s.current != s.own || bytes.size() > config().memory.session) {
+      s.overflowed = true;
+      stats.client_errors.add(static_cast<std::uint64_t>(client_error::memory));
+      close_session(s, close_how::reset);
+      return;
+    }
+  }
+  s.out.append(bytes);
+  mark_dirty(s);
+  account(s);
+  if (s.own != nullptr && s.current == s.own && s.out.size() > bounds::session_out_high) set_reading(*s.own, false);
+}
+
+void engine::state::reply_locally(session& s, std::string_view line) {
+  if (s.replies != reply_mode::on) {
+    if (s.replies == reply_mode::skip_next) s.replies = reply_mode::on;
+    return;
+  }
+  if (s.in_flight == 0) {
+    deliver(s, line);
+    return;
+  }
+  s.local.append(line);
+  slot item;
+  item.owner = &s;
+  item.kind = slot_kind::local;
+  item.extra = static_cast<std::uint32_t>(line.size());
+  s.current->line.push(item);
+  ++s.in_flight;
+}
+
+// Local replies whose turn has come: everything before them was answered.
+void engine::state::emit_local(upstream_connection& c) {
+  while (!c.line.empty() && c.line.front().kind == slot_kind::local) {
+    const slot item = c.line.front();
+    c.line.pop();
+    session& s = *item.owner;
+    if (!s.gone) {
+      deliver(s, s.local.view().substr(0, item.extra));
+      s.local.consume(std::min<std::size_t>(item.extra, s.local.size()));
+    }
+    slot_done(s);
+  }
+}
+
+void engine::state::hold_session(session& s, hold_reason why) {
+  s.hold = why;
+  if (s.held.size() >= bounds::held_high) set_reading(s, false);
+}
+
+bool engine::state::answer_locally(session& s, const resp::command_spec& spec, const resp::request& request) {
+  switch (spec.kind) {
+    case resp::special::client_setname:
+    case resp::special::client_getname:
+    case resp::special::client_setinfo:
+      break;
+    default:
+      return false;
+  }
+  if (s.unframed || !spec.arity_ok(request.size())) return false;
+  const bool must_log_in = s.user.empty() && s.group != nullptr && s.group->login_required;
+  if (must_log_in || (s.protocol == 2 && s.subscriptions[0] + s.subscriptions[1] + s.subscriptions[2] > 0)) return false;
+  if (spec.kind == resp::special::client_getname) {
+    // A dedicated connection's name is the proxy's unless the session chose one: nil stays nil.
+    std::string line;
+    if (s.name.empty()) {
+      line = s.protocol == 3 ? "_\r\n" : "$-1\r\n";
+    } else {
+      resp::append_bulk(line, s.name);
+    }
+    reply_locally(s, line);
+    return true;
+  }
+  if (spec.kind == resp::special::client_setname) {
+    const std::string_view name = request[2];
+    if (valid_name(name)) {
+      s.name = name;
+      s.who.client_name = name;
+      name_session(s, false);
+    }
+    if (s.own != nullptr) return false;  // its connection shall carry the name too; Redis answers
+    reply_locally(s, valid_name(name)
+                         ? "+OK\r\n"
+                         : "-ERR Client names cannot contain spaces, newlines or special characters.\r\n");
+    return true;
+  }
+  // CLIENT SETINFO LIB-NAME|LIB-VER value (7.2): where the upstream lacks it, its own error is the right answer.
+  const bool is_library = equals_folded(request[2], "lib-name");
+  if (!is_library && !equals_folded(request[2], "lib-ver")) return false;
+  if (!valid_name(request[3])) return false;
+  if (is_library) {
+    s.who.library = request[3];
+    name_session(s, false);
+  }
+  if (s.own != nullptr || !snapshot->commands->known_upstream(spec.id)) return false;
+  reply_locally(s, "+OK\r\n");
+  return true;
+}
+
+}  // namespace tidegate::session

@@ -1,0 +1,416 @@
+// Bytes of an upstream into replies, each to the command it answers: the line of slots decides, never time.
+#include <algorithm>
+
+#include "proxy/session/engine_state.hpp"
+
+namespace tidegate::session {
+
+namespace {
+
+using phase = upstream_connection::phase;
+
+constexpr std::string_view lost_line = "-ERR upstream connection lost; the command may have been applied\r\n";
+
+bool is_message(std::string_view kind) noexcept {
+  return kind == "message" || kind == "pmessage" || kind == "smessage";
+}
+bool is_confirmation(std::string_view kind) noexcept {
+  return kind.ends_with("subscribe") && kind.size() <= 12;  // (p|s)(un)subscribe
+}
+// 0 channels, 1 patterns, 2 shard channels.
+std::size_t subscription_kind(std::string_view kind) noexcept {
+  if (kind.starts_with("p")) return 1;
+  return kind.starts_with("ss") || kind.starts_with("suns") ? 2 : 0;
+}
+
+}  // namespace
+
+void engine::state::upstream_received(upstream_connection& c, std::string_view bytes) {
+  c.heard_at = now;
+  c.probe_at = 0;
+  while (!bytes.empty()) {
+    if (c.unframed) {
+      if (c.owner != nullptr) deliver(*c.owner, bytes);
+      return;
+    }
+    if (c.framer.idle()) {
+      const bool exec = !c.line.empty() && c.line.front().special == resp::special::exec &&
+                        c.line.front().kind == slot_kind::reply && c.line.front().owner->tx != nullptr;
+      if (exec) c.line.front().owner->tx->outcomes.clear();
+      c.framer.track_elements(exec ? &c.line.front().owner->tx->outcomes : nullptr);
+    }
+    const resp::reply_framer::result found = c.framer.consume(bytes);
+    if (found.state == resp::reply_framer::status::malformed) {
+      desynchronised(c, "malformed reply");
+      return;
+    }
+    const std::string_view frame = bytes.substr(0, found.bytes);
+    bytes.remove_prefix(found.bytes);
+
+    session* to = nullptr;
+    if (c.framer.is_push() || c.line.empty()) {
+      to = c.owner;
+    } else {
+      slot& front = c.line.front();
+      if (front.kind == slot_kind::reply || front.kind == slot_kind::subscribe) {
+        to = front.owner;
+        if (found.state == resp::reply_framer::status::incomplete) front.flags |= slot::begun;
+      }
+    }
+    if (to != nullptr) deliver(*to, frame);
+    if (c.io == nullptr) return;
+    if (found.state == resp::reply_framer::status::incomplete) return;
+
+    if (out_of_band(c)) continue;
+    if (c.line.empty()) {
+      unsolicited(c);
+      if (c.io == nullptr) return;
+      continue;
+    }
+    finish(c, c.line.front());
+    if (c.io == nullptr) return;
+  }
+}
+
+// Messages and invalidations come between replies and answer nothing; confirmations of SUBSCRIBE answer it though they
+// look like messages. True if the frame that just ended takes no slot's turn.
+bool engine::state::out_of_band(upstream_connection& c) {
+  session* s = c.owner;
+  if (s == nullptr) return c.framer.is_push();
+  const std::uint32_t subscribed = s->subscriptions[0] + s->subscriptions[1] + s->subscriptions[2];
+  const bool push = c.framer.is_push();
+  const bool resp2_pubsub = s->protocol == 2 && c.framer.type() == '*' && (subscribed > 0 || s->subscribed_ever);
+  if (!push && !resp2_pubsub) return false;
+  const std::string_view kind = c.framer.kind();
+  if (is_confirmation(kind) && !c.line.empty() && c.line.front().kind == slot_kind::subscribe) {
+    finish_subscribe(*s, c);
+    return true;
+  }
+  if (push) {
+    if (is_confirmation(kind)) note_subscription(*s, c.framer);
+    return true;
+  }
+  return subscribed > 0 && is_message(kind);
+}
+
+void engine::state::note_subscription(session& s, const resp::reply_framer& framer) {
+  const std::string_view kind = framer.kind();
+  const std::size_t which = subscription_kind(kind);
+  const std::int64_t count = framer.last_integer();
+  if (which == 2) {
+    s.subscriptions[2] = static_cast<std::uint32_t>(std::max<std::int64_t>(count, 0));
+    return;
+  }
+  // The count is that of channels and patterns together.
+  const std::int64_t before = static_cast<std::int64_t>(s.subscriptions[0]) + s.subscriptions[1];
+  if (count > before) {
+    ++s.subscriptions[which];
+  } else if (count < before && s.subscriptions[which] > 0) {
+    --s.subscriptions[which];
+  }
+}
+
+void engine::state::finish_subscribe(session& s, upstream_connection& c) {
+  slot& item = c.line.front();
+  if (item.extra == 0) item.extra = std::max(1U, s.subscriptions[item.elements]);  // UNSUBSCRIBE from all
+  note_subscription(s, c.framer);
+  if (--item.extra > 0) return;
+  item.extra = 0;
+  pop(c);
+  slot_done(s);
+  emit_local(c);
+}
+
+// Nothing was asked: an upstream that says why it is about to close (max clients, a forced end).
+void engine::state::unsolicited(upstream_connection& c) {
+  if (c.framer.is_error()) {
+    if (c.owner != nullptr && !c.owner->gone) {
+      c.owner->closing = true;
+      mark_dirty(*c.owner);
+    }
+    world.close(c, close_how::graceful);
+    c.io = nullptr;
+    upstream_ended(c, "closed by the upstream with an error");
+    return;
+  }
+  desynchronised(c, "a reply that nobody asked for");
+}
+
+void engine::state::pop(upstream_connection& c) {
+  if (c.rtt_slots_left > 0 && --c.rtt_slots_left == 0) {
+    stats.rtt.observe(now - c.rtt_sent_at);
+  }
+  c.line.pop();
+}
+
+void engine::state::count_answered(upstream_connection& c, const slot& item) {
+  if (c.framer.is_error() && resp::refused_before_execution(resp::classify_error(c.framer.error_text()))) return;
+  stats.own_commands.add(label_key(item.extra));
+}
+
+void engine::state::finish_follow_up(upstream_connection& c, const slot& item) {
+  count_answered(c, item);
+  if (c.framer.is_error()) {
+    stats.ttl_failed.add(label_key(item.pattern));
+    return;
+  }
+  if (c.framer.last_integer() != 1) return;
+  if (!snapshot->expire_options) count_own("pexpire");  // the script's own call
+  counter_map& counts = (item.flags & slot::capped) != 0 ? stats.ttl_capped : stats.ttl_injected;
+  counts.add(label_key(item.pattern, item.command));
+}
+
+void engine::state::finish(upstream_connection& c, slot& item) {
+  switch (item.kind) {
+    case slot_kind::follow_up: {
+      const slot done = item;
+      pop(c);
+      finish_follow_up(c, done);
+      break;
+    }
+    case slot_kind::prelude: {
+      const slot done = item;
+      pop(c);
+      finish_prelude_reply(c, done);
+      break;
+    }
+    case slot_kind::own: {
+      const slot done = item;
+      pop(c);
+      count_answered(c, done);
+      if (done.owner != nullptr) {
+        if ((done.flags & slot::refused_exec) != 0 && done.owner->tx) done.owner->tx->take(done.elements);
+        slot_done(*done.owner);
+      }
+      break;
+    }
+    case slot_kind::reply:
+    case slot_kind::subscribe:  // here only with an error: SUBSCRIBE was refused
+      finish_reply(c, item);
+      break;
+    case slot_kind::local:
+      break;  // never waits for a reply
+  }
+  if (c.io == nullptr) return;
+  emit_local(c);
+  if (c.retiring && c.line.empty()) {
+    if (c.owner == nullptr) {
+      world.close(c, close_how::graceful);
+      c.io = nullptr;
+      upstream_ended(c, "address changed");
+    } else if (!c.owner->release_due) {
+      c.owner->release_due = true;
+      release_due.push_back(c.owner);
+    }
+  }
+}
+
+void engine::state::finish_reply(upstream_connection& c, slot& front) {
+  slot item = front;
+  session& s = *item.owner;
+  pop(c);
+  if ((item.flags & slot::queued) != 0) {
+    queued_command* entry = s.tx ? s.tx->entry(item.extra) : nullptr;
+    if (c.framer.type() == '+' && c.framer.head().starts_with("+QUEUED")) {
+      if (entry != nullptr) entry->answered_queued = true;
+    } else if (s.multi_failed || !c.framer.is_error()) {
+      finish_booking(item, c.framer);  // MULTI was refused: it ran by itself
+    }
+    slot_done(s);
+    return;
+  }
+  if ((item.flags & slot::blocking) != 0 && s.blocking_in_flight > 0) --s.blocking_in_flight;
+  if (item.special == resp::special::exec) {
+    finish_exec(s, c, item);
+  } else {
+    finish_booking(item, c.framer);
+    if (item.special != resp::special::none) finish_special(s, c, item);
+  }
+  slot_done(s);
+}
+
+void engine::state::finish_exec(session& s, upstream_connection& c, slot& item) {
+  if (c.framer.is_error() && resp::tells_of_failover(c.framer.error_text())) hint_failover();
+  if (!s.tx) return;
+  transaction& tx = *s.tx;
+  if (!c.framer.is_error() && !c.framer.is_null()) {
+    std::size_t element = 0;
+    for (std::uint32_t index = 0; index < item.extra && index < tx.entries.size(); ++index) {
+      queued_command& entry = tx.entries[index];
+      if (!entry.answered_queued) continue;
+      const resp::element_outcome outcome =
+          element < tx.outcomes.size() ? tx.outcomes[element] : resp::element_outcome{};
+      ++element;
+      if (resp::refused_before_execution(outcome.error)) {
+        if (outcome.error == resp::error_code::readonly) hint_failover();
+        continue;
+      }
+      const bool failed = outcome.error != resp::error_code::none;
+      if (!failed && (entry.books.flags & (slot::injected | slot::capped)) != 0) {
+        counter_map& counts = (entry.books.flags & slot::injected) != 0 ? stats.ttl_injected : stats.ttl_capped;
+        counts.add(label_key(entry.books.pattern, entry.books.command));
+      }
+      book(entry.books);
+      if (failed) continue;
+      if (entry.db >= 0) {
+        s.db = c.db = static_cast<std::uint32_t>(entry.db);
+        if (!s.gone) leave_group(s);
+      }
+      // Behind the transaction and before the session's next command: inside it, a user without the right to EXPIRE
+      // would lose it whole.
+      if (s.gone) continue;
+      for (const queued_follow_up& follow : tx.follow_ups) {
+        if (follow.entry == tx.base + index) send_follow_up(c, follow.key, follow.what, follow.pattern, entry.books.command);
+      }
+    }
+    if (tx.odd) {
+      // What the transaction did to the connection is not followed element by element: it stays this session's.
+      s.sticky = s.sticky_for_good = true;
+      s.unframed = c.unframed = c.line.empty();
+      c.spoiled = true;
+    }
+    mark_dirty(c);
+  }
+  tx.take(item.extra);
+}
+
+void engine::state::finish_special(session& s, upstream_connection& c, slot& item) {
+  const bool failed = c.framer.is_error();
+  switch (item.special) {
+    case resp::special::multi:
+      if (failed && s.tx && s.tx->open) s.multi_failed = true;
+      break;
+    case resp::special::discard:
+      if (s.tx) s.tx->take(item.extra);
+      break;
+    case resp::special::auth:
+    case resp::special::hello:
+    case resp::special::select:
+      finish_exchange(s, c, item);
+      break;
+    case resp::special::reset:
+      if (!failed) reset_connection(s, c);
+      pending_exchanges.erase(&s);
+      break;
+    default:
+      break;
+  }
+}
+
+// One of the session's commands has its answer: what waited for it may go on.
+void engine::state::slot_done(session& s) {
+  --s.in_flight;
+  if (s.gone) {
+    if (s.in_flight == 0) {
+      if (s.own != nullptr) drop_connection(*s.own);
+      bury(s);
+    }
+    return;
+  }
+  if (s.hold == hold_reason::depth ? s.in_flight <= bounds::in_flight_resume
+                                   : s.in_flight == 0 && (s.hold == hold_reason::drain || s.hold == hold_reason::barrier)) {
+    make_runnable(s);
+  }
+  if (s.in_flight == 0) {
+    if (s.own != nullptr && !s.release_due) {
+      s.release_due = true;
+      release_due.push_back(&s);
+    }
+    if (s.closing || (s.finished_sending && s.hold == hold_reason::none)) {
+      s.closing = true;
+      mark_dirty(s);
+    }
+    if (draining && s.hold == hold_reason::none) {
+      s.closing = true;
+      mark_dirty(s);
+    }
+  }
+}
+
+void engine::state::desynchronised(upstream_connection& c, std::string_view why) {
+  stats.desynchronised.add(1);
+  stats.upstream_errors.add(static_cast<std::uint64_t>(upstream_error::desynchronised));
+  // Which command the next bytes would answer is in doubt: everybody with one in flight here goes.
+  for (std::size_t index = 0; index < c.line.size(); ++index) {
+    session* s = c.line.at(index).owner;
+    if (s != nullptr && !s->gone) close_session(*s, close_how::reset);
+  }
+  if (c.owner != nullptr && !c.owner->gone) close_session(*c.owner, close_how::reset);
+  if (c.io == nullptr) return;
+  world.close(c, close_how::reset);
+  c.io = nullptr;
+  upstream_ended(c, why);
+}
+
+void engine::state::upstream_ended(upstream_connection& c, std::string_view why) {
+  (void)why;
+  const bool was_serving = c.at == phase::ready;
+  if (was_serving && !c.retiring && c.line.size() > 0) stats.upstream_errors.add(static_cast<std::uint64_t>(upstream_error::lost));
+  if (!was_serving) stats.upstream_errors.add(static_cast<std::uint64_t>(upstream_error::connect));
+  c.io = nullptr;
+  c.at = phase::closed;
+  c.out.clear();
+  c.write_blocked_ = false;
+  timers.cancel(c);
+
+  session* owner = c.owner;
+  while (!c.line.empty()) {
+    slot item = c.line.front();
+    c.line.pop();
+    session* s = item.owner;
+    if (item.kind == slot_kind::reply && (item.flags & slot::queued) == 0) {
+      if (item.special == resp::special::exec && s->tx) {
+        for (std::uint32_t index = 0; index < item.extra && index < s->tx->entries.size(); ++index) {
+          if (s->tx->entries[index].answered_queued) lose(s->tx->entries[index].books);
+        }
+      }
+      lose(item);
+    }
+    if (s == nullptr) continue;
+    if ((item.flags & slot::blocking) != 0 && s->blocking_in_flight > 0) --s->blocking_in_flight;
+    if (!s->gone) {
+      if ((item.flags & slot::begun) != 0) {
+        close_session(*s, close_how::reset);  // half a reply went out: nothing true can follow it
+      } else if (item.kind == slot_kind::local) {
+        deliver(*s, s->local.view().substr(0, item.extra));
+        s->local.consume(std::min<std::size_t>(item.extra, s->local.size()));
+      } else if (item.kind == slot_kind::reply || item.kind == slot_kind::subscribe) {
+        deliver(*s, lost_line);
+      }
+    }
+    slot_done(*s);
+  }
+  c.rtt_slots_left = 0;
+
+  if (c.group != nullptr) {
+    // A lane opens again when somebody needs it; failing ones wait longer each time.
+    const std::uint32_t doublings = std::min(c.failures, 7U);
+    c.retry_at = was_serving && c.failures == 0 ? now + jittered(bounds::retry_min) / 4
+                                                : now + jittered(std::min(bounds::retry_min << doublings, bounds::retry_max));
+    if (!was_serving) ++c.failures;
+    if (!c.waiting.empty()) timers.set(c, c.retry_at);
+    return;
+  }
+  if (owner != nullptr && !owner->gone && owner->own == &c) {
+    owner->own = nullptr;
+    c.owner = nullptr;
+    if (owner->current == &c) owner->current = nullptr;
+    end_exchange(*owner);
+    if (!was_serving && !owner->closing) {
+      // It never opened: the session tries again until its patience ends.
+      await_connection(*owner, nullptr);
+      owner->look_again_at = now + jittered(bounds::retry_min);
+      rearm(*owner);
+    } else {
+      // An upstream that closes a dedicated connection closes its client.
+      owner->closing = true;
+      owner->held.clear();
+      set_reading(*owner, false);
+      mark_dirty(*owner);
+    }
+  }
+  c.owner = nullptr;
+  drop_connection(c);
+}
+
+}  // namespace tidegate::session

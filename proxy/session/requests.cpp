@@ -1,0 +1,227 @@
+// Bytes of a client into commands: parsing, holding back, and the choice of the connection that each goes to.
+#include <algorithm>
+
+#include "proxy/session/engine_state.hpp"
+
+namespace tidegate::session {
+
+void engine::state::client_received(session& s, std::string_view bytes) {
+  if (s.closing || s.finished_sending) return;
+  if (s.hold != hold_reason::none || !s.held.empty()) {
+    s.held.append(bytes);
+    s.progress_bytes += bytes.size();
+    s.progress_at = now;
+    if (s.hold == hold_reason::none) {
+      go_on(s);
+    } else if (s.held.size() >= bounds::held_high) {
+      set_reading(s, false);
+    }
+    account(s);
+    return;
+  }
+  const std::size_t taken = take_commands(s, bytes);
+  if (s.gone || s.closing) return;
+  if (taken < bytes.size()) {
+    s.held.append(bytes.substr(taken));
+    s.progress_at = now;
+    if (s.hold != hold_reason::none && s.held.size() >= bounds::held_high) set_reading(s, false);
+  }
+  account(s);
+  rearm(s);
+}
+
+void engine::state::go_on(session& s) {
+  s.hold = hold_reason::none;
+  if (!s.held.empty()) {
+    const std::size_t taken = take_commands(s, s.held.view());
+    if (s.gone) return;
+    s.unavailable_bytes -= std::min<std::uint64_t>(s.unavailable_bytes, taken);
+    if (s.closing) {
+      s.held.clear();
+    } else {
+      s.held.consume(taken);
+    }
+  }
+  if (s.hold == hold_reason::none) {
+    s.unavailable_bytes = 0;
+    leave_line(s);
+    if (s.finished_sending || draining) {
+      close_when_done(s);
+    } else if (!s.closing) {
+      set_reading(s, true);
+    }
+  }
+  if (s.gone) return;
+  account(s);
+  rearm(s);
+}
+
+std::size_t engine::state::take_commands(session& s, std::string_view bytes) {
+  std::size_t taken = 0;
+  bind_if_stale(s);
+  while (taken < bytes.size() && s.hold == hold_reason::none && !s.closing) {
+    resp::request_parser& from = s.parser ? *s.parser : parser;
+    from.set_authenticated(!s.user.empty() || s.group == nullptr || !s.group->login_required);
+    const resp::parse_status status = from.parse(bytes.substr(taken));
+    if (status == resp::parse_status::error) {
+      protocol_error(s, from.error_line());
+      return bytes.size();
+    }
+    if (status == resp::parse_status::incomplete) {
+      const std::size_t held = bytes.size() - taken;
+      if (held > config().memory.session) {
+        scratch.assign("-ERR a request of more than ");
+        scratch += std::to_string(config().memory.session);
+        scratch += " bytes is not held by the proxy (memory.session)\r\n";
+        stats.client_errors.add(static_cast<std::uint64_t>(client_error::memory));
+        protocol_error(s, scratch);
+        return bytes.size();
+      }
+      keep_parser(s);
+      return taken;
+    }
+    const resp::request& request = from.request();
+    const std::size_t size = request.raw.size();
+    if (!request.empty() && handle(s, request) == step::held) {
+      from.reset();  // it is read anew when the session goes on
+      if (s.begun_at != 0 && s.parser) s.begun_at = 0;
+      return taken;
+    }
+    if (s.gone) return bytes.size();
+    drop_parser(s);
+    taken += size;
+  }
+  return taken;
+}
+
+// A request that is split over reads gets a parser of its own, so that no byte is scanned twice.
+void engine::state::keep_parser(session& s) {
+  if (s.parser) return;
+  if (spare.empty()) {
+    s.parser = std::make_unique<resp::request_parser>();
+  } else {
+    s.parser = std::move(spare.back());
+    spare.pop_back();
+  }
+  s.parser->swap(parser);
+  s.begun_at = s.progress_at = now;
+  s.progress_bytes = 0;
+}
+
+void engine::state::drop_parser(session& s) {
+  s.begun_at = 0;
+  if (!s.parser) return;
+  s.parser->reset();
+  if (spare.size() < bounds::spare_parsers && s.parser->used_memory() < 65536) {
+    spare.push_back(std::move(s.parser));
+  }
+  s.parser.reset();
+}
+
+// As Redis does: the error behind all earlier replies, then the end, though the client is still writing.
+void engine::state::protocol_error(session& s, std::string_view line) {
+  stats.client_errors.add(static_cast<std::uint64_t>(client_error::protocol));
+  drop_parser(s);
+  reply_locally(s, line);
+  s.closing = true;
+  s.held.clear();
+  set_reading(s, false);
+  mark_dirty(s);
+}
+
+void engine::state::note_command(session& s, const resp::command_spec& spec) {
+  s.by_class[static_cast<std::size_t>(spec.cls)]->add(1);
+}
+
+// Whether this command must not share a connection.
+bool engine::state::wants_own(const session& s, const resp::command_spec& spec, const resp::request& request) const {
+  if (s.sticky || s.watching || (s.tx && s.tx->open) || s.unframed) return true;
+  if (s.own != nullptr && s.in_flight > 0) return true;  // it goes on where its replies are due
+  if (s.out.size() > bounds::session_out_dedicate) return true;
+  if (s.user.empty() && !logins_are_ours() && s.group != nullptr && s.group->login_required) return true;
+  switch (spec.dedicated) {
+    case resp::dedicate::none:
+      return spec.blocking_option && resp::may_block(spec, request);
+    case resp::dedicate::other_db:
+      // COPY without DB stays where it is.
+      if (spec.kind == resp::special::copy) {
+        for (std::size_t index = 3; index < request.size(); ++index) {
+          if (request[index].size() == 2 && (request[index][0] | 0x20) == 'd' && (request[index][1] | 0x20) == 'b') return true;
+        }
+        return false;
+      }
+      return true;
+    default:
+      return true;
+  }
+}
+
+namespace {
+
+bool is_exchange(resp::special kind) noexcept {
+  return kind == resp::special::auth || kind == resp::special::hello || kind == resp::special::select ||
+         kind == resp::special::reset;
+}
+
+}  // namespace
+
+step engine::state::handle(session& s, const resp::request& request) {
+  const resp::command_spec& spec = evaluator.identify(request);
+  if (s.in_flight >= bounds::in_flight_max) {
+    hold_session(s, hold_reason::depth);
+    return step::held;
+  }
+  if (s.unavailable_bytes > 0 && !s.sticky) {
+    const step result = dispatch(s, spec, request);
+    if (result == step::held && s.hold == hold_reason::connection) {
+      stop_waiting(s);
+      s.hold = hold_reason::none;
+      leave_line(s);
+      stats.client_errors.add(static_cast<std::uint64_t>(client_error::unavailable));
+      reply_locally(s, "-ERR upstream unavailable\r\n");
+      note_command(s, spec);
+      return step::taken;
+    }
+    return result;
+  }
+  return dispatch(s, spec, request);
+}
+
+step engine::state::dispatch(session& s, const resp::command_spec& spec, const resp::request& request) {
+  const bool in_multi = s.tx && s.tx->open;
+  if (spec.kind == resp::special::quit && !s.unframed) {
+    note_command(s, spec);
+    reply_locally(s, "+OK\r\n");
+    s.closing = true;
+    set_reading(s, false);
+    mark_dirty(s);
+    return step::taken;
+  }
+  if (logins_are_ours() && (spec.kind == resp::special::auth || spec.kind == resp::special::hello ||
+                            spec.kind == resp::special::reset || (s.user.empty() && !config().users.empty()))) {
+    if (!in_multi || spec.kind != resp::special::hello) return login_locally(s, spec, request);
+  }
+  if (!in_multi && answer_locally(s, spec, request)) {
+    note_command(s, spec);
+    return step::taken;
+  }
+  upstream_connection* to = nullptr;
+  if (wants_own(s, spec, request)) {
+    to = own_of(s, spec, request, is_exchange(spec.kind) && !in_multi);
+  } else {
+    to = lane_of(s);
+  }
+  if (to == nullptr) return step::held;
+  if (s.in_flight > 0 && s.current != to) {
+    hold_session(s, hold_reason::drain);
+    return step::held;
+  }
+  if (to->out.size() > bounds::connection_out_high) {
+    wait_for(s, *to);
+    hold_session(s, hold_reason::room);
+    return step::held;
+  }
+  return forward(s, *to, spec, request);
+}
+
+}  // namespace tidegate::session

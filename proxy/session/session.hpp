@@ -1,0 +1,113 @@
+// One client connection: what it asked, who it is, what it is waiting for.
+//
+// Thread safety: its worker's. Ownership: the engine's; lives until its last slot in any line was answered.
+// Invariants: (1) commands in flight are all on `current`; (2) while `hold` is not none no command is taken from `held`;
+// (3) a session with nothing pending owns no buffer.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "attribution/identity.hpp"
+#include "limiter/rule_set.hpp"
+#include "proxy/session/engine.hpp"
+#include "proxy/session/slot.hpp"
+#include "proxy/session/stream.hpp"
+#include "proxy/session/transaction.hpp"
+#include "resp/request_parser.hpp"
+
+namespace tidegate::session {
+
+class upstream_connection;
+struct lane_group;
+
+// Why a session takes no further command for now.
+enum class hold_reason : std::uint8_t {
+  none,
+  drain,       // replies in flight must arrive before it changes connection
+  barrier,     // the reply to an exchange (AUTH, SELECT …) decides how to go on
+  connection,  // its lane or dedicated connection is not ready
+  exchange,    // too many exchanges are under way
+  room,        // the connection's output is full
+  depth,       // too many commands in flight
+  limit,       // a limit rule delays it
+};
+
+enum class reply_mode : std::uint8_t { on, off, skip_next };
+
+class session : public stream {
+ public:
+  explicit session(buffer_pool& pool) noexcept : stream(side::client, pool), held(pool), local(pool) {}
+
+  // --- who
+  attribution::claims who;
+  attribution::client_number client = attribution::other_client;
+  bool named = false;                         // `client` counts in the registry
+  std::uint64_t bound_generation = 0;         // of the snapshot its binding belongs to
+  limiter::binding limits;
+  std::array<attribution::single_writer_counter*, 6> by_class{};
+  // The last series used: most sessions write one pattern with one command many times.
+  attribution::series* last_series = nullptr;
+
+  // --- as Redis would know it
+  std::string user;                           // "" = not authenticated
+  std::string name;                           // CLIENT SETNAME
+  std::uint32_t db = 0;
+  std::uint8_t protocol = 2;
+  reply_mode replies = reply_mode::on;
+  bool watching = false;
+  bool subscribed_ever = false;
+  bool multi_failed = false;                  // MULTI itself was refused: what follows runs by itself
+  std::array<std::uint32_t, 3> subscriptions{};  // channels, patterns, shard channels
+  std::int64_t last_subscription_count = 0;
+  std::unique_ptr<transaction> tx;
+
+  // --- where its commands go
+  lane_group* group = nullptr;
+  std::uint32_t lane_index = 0;
+  upstream_connection* current = nullptr;     // where commands are in flight
+  upstream_connection* own = nullptr;         // dedicated
+  std::uint32_t in_flight = 0;
+  std::uint32_t blocking_in_flight = 0;
+  bool sticky = false;                        // keeps its dedicated connection until RESET or close
+  bool sticky_for_good = false;               // … and over RESET (session pooling, WAIT)
+  bool exchanging = false;                    // its dedicated connection is for one exchange only
+  bool unframed = false;
+
+  // --- what it waits for
+  hold_reason hold = hold_reason::none;
+  upstream_connection* waiting_on = nullptr;  // in whose `waiting` list it stands
+  std::size_t waiting_index = 0;
+  bool in_exchange_line = false;
+  bool runnable = false;                      // in the engine's list of sessions to go on with
+  bool release_due = false;                   // in the engine's list of sessions whose connection may be free
+  limiter::waiter place;                      // in a bucket's line
+  steady_ns delayed_at = 0;                   // when the command now delayed first asked
+  steady_ns delay_until = 0;                  // … and when its delay becomes a reject
+  steady_ns look_again_at = 0;
+  steady_ns connection_until = 0;             // when waiting for a connection becomes an error
+  std::uint64_t unavailable_bytes = 0;        // of `held`: commands that have waited long enough for a connection
+
+  // --- bytes
+  buffer held;                                // received, not yet taken
+  buffer local;                               // local replies that wait for their turn
+  std::unique_ptr<resp::request_parser> parser;  // of a request that is split over reads
+  steady_ns begun_at = 0;                     // when that request's first byte came; 0 = none
+  steady_ns progress_at = 0;
+  std::uint64_t progress_bytes = 0;
+  std::uint64_t accounted = 0;                // bytes last added to the total
+
+  // --- its end
+  bool finished_sending = false;              // FIN
+  bool closing = false;                       // takes no more commands; closes when everything went out
+  bool gone = false;                          // its socket is closed; waits for its last slot
+  bool dead = false;                          // in the graveyard
+  bool overflowed = false;                    // the rest of its replies is discarded
+
+  session* previous = nullptr;                // of the engine's list
+  session* next = nullptr;
+};
+
+}  // namespace tidegate::session
