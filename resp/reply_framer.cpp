@@ -72,7 +72,6 @@ reply_framer::result reply_framer::consume(std::string_view data) noexcept {
     }
     idle_ = false;
   }
-  head_data_ = nullptr;
   const char* p = begin;
   while (p != end) {
     p = step(p, end);
@@ -100,6 +99,7 @@ reply_framer::result reply_framer::complete_whole(std::string_view data, const c
 }
 
 void reply_framer::begin_frame() noexcept {
+  head_data_ = nullptr;
   head_size_ = 0;
   need_ = 1;
   top_left_ = 0;
@@ -276,7 +276,7 @@ bool reply_framer::finish_number() noexcept {
   }
   if (value_type_ == '$' || value_type_ == '!' || value_type_ == '=') {
     body_left_ = number_;
-    stage_ = number_ == 0 ? stage::body_cr : stage::body;
+    stage_ = stage::body;
     return true;
   }
   return finish_aggregate();
@@ -290,10 +290,7 @@ bool reply_framer::finish_null() noexcept {
 
 bool reply_framer::finish_aggregate() noexcept {
   const bool pairs = value_type_ == '%' || value_type_ == '|';
-  if (pairs && number_ > values_max / 2) {
-    return false;
-  }
-  const std::uint64_t count = pairs ? number_ * 2 : number_;
+  const std::uint64_t count = pairs ? number_ * 2 : number_;  // below 2^64: a number is at most 2^63 - 1
   const std::uint64_t others = need_ - (value_type_ == '|' ? 0U : 1U);
   if (count > values_max - others) {
     return false;
@@ -410,7 +407,6 @@ std::string_view reply_framer::kind() const noexcept {
 
 void reply_framer::reset() noexcept {
   begin_frame();
-  head_data_ = nullptr;
   need_ = 0;
   capturing_ = false;
   malformed_ = false;

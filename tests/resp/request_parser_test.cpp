@@ -9,6 +9,7 @@
 #include <new>
 #include <random>
 #include <string>
+#include <utility>
 
 #include "request_vectors.hpp"
 
@@ -130,6 +131,17 @@ TEST(request_parser, stays_in_error_until_reset) {
   parser.reset();
   EXPECT_EQ(parser.error_line(), "");
   EXPECT_EQ(parser.parse("*1\r\n$4\r\nPING\r\n"), parse_status::complete);
+}
+
+TEST(request_parser, forgets_a_hidden_line_end_on_reset) {
+  request_parser parser;
+  ASSERT_EQ(parser.parse(bytes("*1\0\r\n")), parse_status::incomplete);
+  parser.reset();
+  ASSERT_EQ(parser.parse("*1"), parse_status::incomplete);
+  ASSERT_EQ(parser.parse("*1\r\n$4\r\nPING\r\n"), parse_status::complete);
+  ASSERT_EQ(parser.parse(bytes("a\0\n")), parse_status::incomplete);
+  parser.reset();
+  EXPECT_EQ(parser.parse("PING\n"), parse_status::complete);
 }
 
 TEST(request_parser, reserves_nothing_for_what_is_only_announced) {
@@ -287,17 +299,24 @@ class huge_frame {
 
 TEST(request_parser, refuses_a_frame_whose_offsets_would_not_fit) {
   constexpr std::uint64_t max = 0xffffffffULL;
-  constexpr std::uint64_t line = std::string_view("$536870912\r\n").size();
-  for (const int beyond : {0, 1}) {
+  constexpr std::uint64_t nine_digits = std::string_view("$123456789\r\n").size();
+  constexpr std::uint64_t eight_digits = nine_digits - 1;
+  // The last bulk's length has nine digits, then eight: each way of reading a length must look.
+  for (const auto& [eighth, beyond] :
+       {std::pair{bulk_bytes_max / 2, 0}, std::pair{bulk_bytes_max / 2, 1}, std::pair{std::uint64_t{450'000'000}, 0},
+        std::pair{std::uint64_t{450'000'000}, 1}}) {
     huge_frame frame;
     ASSERT_TRUE(frame.mapped());
-    frame.write("*8\r\n");
+    frame.write("*9\r\n");
     for (int i = 0; i < 7; ++i) {
       frame.write("$536870912\r\n", bulk_bytes_max + 2);
     }
+    frame.write("$" + std::to_string(eighth) + "\r\n", eighth + 2);
+    const std::uint64_t line = eighth == 450'000'000 ? eight_digits : nine_digits;
     const std::uint64_t last = max - frame.end() - line - 2 + static_cast<std::uint64_t>(beyond);
     ASSERT_LT(last, bulk_bytes_max);
     frame.write("$" + std::to_string(last) + "\r\n");
+    ASSERT_EQ(std::to_string(last).size() + 3, line);
     request_parser parser;
     if (beyond == 0) {
       ASSERT_EQ(parser.parse(frame.view()), parse_status::incomplete);
@@ -305,7 +324,7 @@ TEST(request_parser, refuses_a_frame_whose_offsets_would_not_fit) {
       frame.write("", last + 2);
       ASSERT_EQ(parser.parse(frame.view()), parse_status::complete);
       EXPECT_EQ(parser.request().raw.size(), max);
-      EXPECT_EQ(parser.request()[7].size(), last);
+      EXPECT_EQ(parser.request()[8].size(), last);
     } else {
       ASSERT_EQ(parser.parse(frame.view()), parse_status::error);
       EXPECT_EQ(parser.error_line(), "-ERR Protocol error: invalid bulk length\r\n");
