@@ -1,6 +1,11 @@
 // The configuration as values: what a YAML file says after every default is filled in and every mistake excluded.
 //
 // Thread safety: immutable once loaded; shared as std::shared_ptr<const config>.
+// Ownership: plain values, no file is open. Secrets are here in the clear: never log, print or serialise a whole config.
+// Invariants: (1) loaded without a mistake, or not at all; (2) rates and bursts are above zero, burst at least 1, shares from
+// 0 to 1; (3) names of rules and users, TTL patterns and listening addresses are unique; (4) `until` lies in 1970-2200, so that
+// it can be compared in nanoseconds; (5) list sizes are bounded (config/sections.hpp).
+// Cost: built at start and reload only.
 // Units: std::chrono for durations, bytes for sizes; rates are units a second.
 #pragma once
 
