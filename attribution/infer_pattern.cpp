@@ -38,19 +38,19 @@ constexpr char lowered(char c) noexcept {
 // How often a letter follows another in English identifiers and in pinyin: 0 (never) to 3 (often), two bits a pair, one
 // word for each first letter, `a` in the lowest bits. Words average 2.4 a pair, random letters 1.4.
 constexpr std::array<std::uint64_t, 26> pair_scores{
-    0x65afcefe775fd, 0x5066865c61657, 0x516ec76f6d767, 0x5566965975b9b, 0xae9feefd66ffb, 0x506a875831a56,
-    0x5066c69829756, 0x50a9875531357, 0x88afdbfd53bff, 0x0061020120242, 0x5166465565356, 0x706a475d35797,
-    0x50664f653175b, 0x55af979a77bf7, 0x56bfcefe669fa, 0x616ecb5d29757, 0x0061020420202, 0x616fcbaa367a7,
-    0xa17f9f6a3d7b7, 0xb56bcb693dba7, 0x544fcaed22a6a, 0x1005451420317, 0x0065464425642, 0x54694a1420656,
-    0x51664a5421656, 0x5065421428202};
+    0x65afcefe775fd, 0x50a6865c61657, 0x51aec76f6d767, 0x55a6965975b9b, 0xae9feefd66ffb, 0x50aa875831a56,
+    0x50a6c69829756, 0x50a9875531357, 0x88afdbfd53bff, 0x00a1020120242, 0x51a6465565356, 0x70aa475d35797,
+    0x50a64f653175b, 0x55af979a77bf7, 0x56bfcefe669fa, 0x61aecb5d29757, 0x00a1020420202, 0x61afcbaa367a7,
+    0xa1bf9f6a3d7b7, 0xb5abcb693dba7, 0x544fcaed22a6a, 0x1005451420317, 0x00a5464425642, 0x54a94a1420656,
+    0x51a64a5421656, 0x50a5421428202};
 
 // The average score, in tenths, that a text of so many letters must reach. Short ones get the benefit of the doubt:
 // they have the abbreviations (mysql, xhtml), and few of them exist.
 constexpr std::size_t required_score(std::size_t letters) noexcept {
   if (letters < 5) return 0;
-  if (letters == 5) return 15;
+  if (letters == 5) return 14;
   if (letters == 6) return 17;
-  return letters == 7 ? 19 : 20;
+  return 19;
 }
 
 // Whether a text of letters reads like words (camelCase too) and not like random letters.
@@ -99,10 +99,11 @@ bool begins_with_uuid(std::string_view text) noexcept {
 }
 
 // Whether a section holds a random token in base64url, in which weak separators mean nothing: it has digits and both
-// cases, and changes between them at every fifth character or more. Hexadecimal has one case and no separators.
+// cases, and changes between them at every sixth character or more. Hexadecimal has one case and no separators.
 bool holds_random_token(std::string_view section) noexcept {
   if (std::none_of(section.begin(), section.end(), is_upper) ||
-      std::none_of(section.begin(), section.end(), is_lower)) {
+      std::none_of(section.begin(), section.end(), is_lower) ||
+      std::none_of(section.begin(), section.end(), is_digit)) {
     return false;
   }
   std::size_t changes = 0;
@@ -111,14 +112,13 @@ bool holds_random_token(std::string_view section) noexcept {
     if (is_weak(left) || is_weak(right)) continue;
     if (is_digit(left) != is_digit(right) || (is_lower(left) && is_upper(right))) ++changes;
   }
-  return changes >= 4 && changes * 5 >= section.size();
+  return changes >= 3 && changes * 6 >= section.size();
 }
 
-// Of such a section only what is clearly a word stays: `sess_x9-ab-Q2…` is `sess_*`.
+// Of such a section only clear words in front stay: `sess_x9-ab-Q2…` is `sess_*`.
 bool is_plain_word(std::string_view segment) noexcept {
-  if (segment.size() < 3) return false;
-  const std::string_view tail = segment.substr(1);
-  return std::all_of(tail.begin(), tail.end(), is_lower) || std::all_of(segment.begin(), segment.end(), is_upper);
+  return (segment.size() >= 3 && std::all_of(segment.begin(), segment.end(), is_lower)) ||
+         (segment.size() >= 5 && std::all_of(segment.begin(), segment.end(), is_upper));
 }
 
 // The pattern as it grows: bounded, and never with two `*` side by side.
@@ -169,13 +169,13 @@ void write_section(std::string_view section, pattern_text& out, std::size_t& seg
     const bool uuid = begins_with_uuid(section);
     const auto stop = uuid ? section.begin() + 36 : std::find_if(section.begin(), section.end(), is_weak);
     const std::string_view segment(section.begin(), stop);
-    const bool id = !segment.empty() && (uuid || is_id(segment) || (random && !is_plain_word(segment)));
+    const bool id = uuid || (!segment.empty() && is_id(segment)) || (random && !is_plain_word(segment));
     if (id) out.join_wildcards();
     const bool joined = id && out.ends_in_wildcard();
     if (!joined && segments == inferred_segments_max) return out.cut();
     if (!joined) ++segments;
     id ? out.wildcard() : out.literal(segment);
-    if (stop == section.end()) return;
+    if (stop == section.end() || (id && random && !uuid)) return;
     out.literal({stop, stop + 1});
     section = std::string_view(stop + 1, section.end());
   }

@@ -4,9 +4,11 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <limits>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace tidegate::attribution {
@@ -22,6 +24,7 @@ struct client_entry {
   std::atomic<std::uint64_t> sessions{0};  // up under the mutex, down by anyone
   std::atomic<std::uint64_t> opened{0};
   std::atomic<steady_ns> idle_since{0};  // the last release
+  std::uint32_t live_at = 0;             // its place in tables::live; protected by the mutex
 };
 
 // Entries that never move, published by number: a number below end() is complete.
@@ -69,38 +72,60 @@ struct registry::tables {
   std::unordered_map<std::string_view, client_number> client_numbers;
   std::unordered_map<std::string_view, pattern_number> pattern_numbers;
   std::vector<client_number> live;  // without `other`
+  // What the last look at all live names found foldable, the longest idle last. Each is looked at again when its turn
+  // comes.
+  std::vector<std::pair<steady_ns, client_number>> foldable;
   steady_ns nothing_to_fold_before = std::numeric_limits<steady_ns>::min();
 
   client_number find_or_add(std::string_view name, steady_ns now);
+  void look_for_foldable(steady_ns now);
   bool fold_longest_idle(steady_ns now);
+  void retire(client_number number);
 };
+
+void registry::tables::look_for_foldable(steady_ns now) {
+  steady_ns next = now + fold_after_ns;  // who has a session now cannot be folded earlier
+  for (const client_number number : live) {
+    const client_entry& entry = clients[number];
+    // Acquire: pairs with release_client, which wrote idle_since before it let go.
+    if (entry.sessions.load(std::memory_order_acquire) != 0) continue;
+    const steady_ns since = entry.idle_since.load(std::memory_order_relaxed);
+    if (now - since >= fold_after_ns) foldable.emplace_back(since, number);
+    next = std::min(next, since + fold_after_ns);
+  }
+  std::sort(foldable.begin(), foldable.end(), std::greater<>());
+  // Keeps a flood of new names from looking at every live one again and again.
+  if (foldable.empty()) nothing_to_fold_before = next;
+}
+
+void registry::tables::retire(client_number number) {
+  client_entry& entry = clients[number];
+  client_numbers.erase(entry.name);
+  entry.retired.store(true, std::memory_order_release);
+  live[entry.live_at] = live.back();
+  clients[live.back()].live_at = entry.live_at;
+  live.pop_back();
+}
 
 // Makes room for one name; false if none has been idle for long enough.
 bool registry::tables::fold_longest_idle(steady_ns now) {
   if (now < nothing_to_fold_before) return false;
-  auto oldest = live.end();
-  steady_ns oldest_since = now;  // who has a session now cannot be foldable before now + fold_after
-  for (auto at = live.begin(); at != live.end(); ++at) {
-    const client_entry& entry = clients[*at];
-    // Acquire: pairs with release_client, which wrote idle_since before it let go.
-    if (entry.sessions.load(std::memory_order_acquire) != 0) continue;
-    const steady_ns since = entry.idle_since.load(std::memory_order_relaxed);
-    if (oldest == live.end() || since < oldest_since) {
-      oldest = at;
-      oldest_since = std::min(since, now);
+  for (bool looked = false;;) {
+    while (!foldable.empty()) {
+      const auto [since, number] = foldable.back();
+      foldable.pop_back();
+      const client_entry& entry = clients[number];
+      // It may have had a session since; then it is idle since later than what was found then, and waits for the next
+      // look.
+      if (entry.sessions.load(std::memory_order_acquire) != 0) continue;
+      if (entry.idle_since.load(std::memory_order_relaxed) != since) continue;
+      retire(number);
+      return true;
     }
+    if (looked) return false;
+    look_for_foldable(now);
+    looked = true;
   }
-  if (oldest == live.end() || now - oldest_since < fold_after_ns) {
-    // Keeps a flood of new names from looking at every live one again and again.
-    nothing_to_fold_before = oldest_since + fold_after_ns;
-    return false;
-  }
-  client_entry& entry = clients[*oldest];
-  client_numbers.erase(entry.name);
-  entry.retired.store(true, std::memory_order_release);
-  *oldest = live.back();
-  live.pop_back();
-  return true;
 }
 
 client_number registry::tables::find_or_add(std::string_view name, steady_ns now) {
@@ -110,6 +135,7 @@ client_number registry::tables::find_or_add(std::string_view name, steady_ns now
   if (live.size() + 1 >= clients_max && !fold_longest_idle(now)) return other_client;
   const client_number number = clients.add([&](client_entry& entry) { entry.name = name; });
   client_numbers.emplace(clients[number].name, number);
+  clients[number].live_at = static_cast<std::uint32_t>(live.size());
   live.push_back(number);
   return number;
 }
