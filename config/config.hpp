@@ -1,12 +1,11 @@
 // The configuration as values: what a YAML file says after every default is filled in and every mistake excluded.
 //
 // Thread safety: immutable once loaded; shared as std::shared_ptr<const config>.
-// Ownership: plain values, no file is open. Secrets are here in the clear: never log, print or serialise a whole config.
-// Invariants: (1) loaded without a mistake, or not at all; (2) rates and bursts are above zero, burst at least 1, shares from
-// 0 to 1; (3) names of rules and users, TTL patterns and listening addresses are unique; (4) `until` lies in 1970-2200, so that
-// it can be compared in nanoseconds; (5) list sizes are bounded (config/sections.hpp).
-// Cost: built at start and reload only.
-// Units: std::chrono for durations, bytes for sizes; rates are units a second.
+// Ownership: plain values, no file is open. Secrets are here in the clear: never log, print or serialise a whole
+// config. Invariants: (1) loaded without a mistake, or not at all; (2) rates and bursts are above zero, burst at least
+// 1, shares from 0 to 1; (3) names of rules and users, TTL patterns and listening addresses are unique; (4) `until`
+// lies in 1970-2200, so that it can be compared in nanoseconds; (5) list sizes are bounded (config/sections.hpp). Cost:
+// built at start and reload only. Units: std::chrono for durations, bytes for sizes; rates are units a second.
 #pragma once
 
 #include <chrono>
@@ -45,8 +44,8 @@ struct upstream {
   std::string host;
   std::uint16_t port = 6379;
   bool tls = false;
-  std::string ca;  // path; empty = the system's
-  std::uint32_t db = 0;  // redis://host/DB is refused unless 0: a session chooses its own
+  std::string ca;                      // path; empty = the system's
+  std::uint32_t db = 0;                // redis://host/DB is refused unless 0: a session chooses its own
   std::optional<credentials> auth;     // absent = passthrough
   std::optional<credentials> control;  // absent = as auth
   config::pooling pooling = config::pooling::multiplex;
@@ -81,7 +80,7 @@ struct name_fold {
   std::string match, as;
 };
 struct source_name {
-  std::string cidr;           // as written
+  std::string cidr;  // as written
   bool v6 = false;
   std::uint8_t bytes[16] = {};  // network order; 4 used for IPv4
   std::uint8_t prefix = 0;
@@ -106,11 +105,12 @@ struct memory_pressure {
 
 struct limit_rule {
   std::string name;
-  std::string match_client;                // glob; empty = any
-  std::vector<std::string> match_commands; // lower case names as in commandstats or a bare container, or "write"; empty = grow + scripts that may write
-  std::string match_key;                   // glob; empty = any
+  std::string match_client;                 // glob; empty = any
+  std::vector<std::string> match_commands;  // lower case names as in commandstats or a bare container, or "write";
+                                            // empty = grow + scripts that may write
+  std::string match_key;                    // glob; empty = any
   limit_per per = limit_per::client;
-  double rate = 0;                         // units a second
+  double rate = 0;  // units a second
   double burst = 0;
   limit_cost cost = limit_cost::command;
   limit_action action = limit_action::delay;
