@@ -261,7 +261,7 @@ std::shared_ptr<const policy::snapshot> control_thread::snapshot() const {
   return state_->current;
 }
 
-readiness control_thread::ready() const {
+serving_state control_thread::ready() const {
   {
     const std::scoped_lock lock(state_->mutex);
     if (state_->draining) return {false, "draining"};

@@ -22,7 +22,7 @@
 namespace tidegate::net {
 
 // For /readyz.
-struct readiness {
+struct serving_state {
   bool ready = false;
   std::string reason;  // why not
 };
@@ -47,7 +47,7 @@ class control_thread {
   void request_stop();
 
   [[nodiscard]] std::shared_ptr<const policy::snapshot> snapshot() const;
-  [[nodiscard]] readiness ready() const;
+  [[nodiscard]] serving_state ready() const;
   [[nodiscard]] const session::counter_map& own_commands() const noexcept;
 
  private:
