@@ -1,0 +1,1 @@
+"""What the integration suites stand on: real processes, a raw client, and what /metrics says."""
