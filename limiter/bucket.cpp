@@ -39,6 +39,7 @@ bucket::~bucket() {
 }
 
 bool bucket::debit(units cost, steady_ns now) noexcept {
+  cost = std::min(cost, units_max);  // a transaction's sum
   const units minted = clock_.minted(now);
   // acquire: the burst loaded next is at least as new as what set_burst() wrote before this word.
   units empty_at = empty_at_.load(std::memory_order_acquire);
@@ -47,9 +48,8 @@ bool bucket::debit(units cost, steady_ns now) noexcept {
     const units held = std::min(minted - empty_at, burst);
     // A cost above the burst would never pass: it takes a full bucket, and the bucket then owes the rest.
     if (held < std::min(cost, burst)) return false;
-    // The clock rounds down. One unit more here, where a window begins, makes up for it where the window ends:
-    // otherwise two debits could be a nanosecond closer than the rate allows.
-    const units debited = std::max(empty_at, minted + 1 - burst) + cost;
+    // Where the bucket was full a window begins: see rounding().
+    const units debited = std::max(empty_at, minted + clock_.rounding() - burst) + cost;
     // acq_rel: see the load; on failure the word is loaded anew.
     if (empty_at_.compare_exchange_weak(empty_at, debited, std::memory_order_acq_rel, std::memory_order_acquire)) {
       return true;
@@ -70,6 +70,7 @@ bool bucket::try_debit_past_line(units cost, steady_ns now) noexcept {
 }
 
 void bucket::refund(units cost) noexcept {
+  cost = std::min(cost, units_max);
   // release: as the debit that it undoes.
   empty_at_.fetch_sub(cost, std::memory_order_release);
 }

@@ -5,15 +5,19 @@
 // change of the burst leaves the word alone.)
 //
 // Thread safety: every member from any thread, set_burst() and start_empty() from one at a time; a waiter is used by
-// the worker that made it. Ownership: the clock outlives the bucket; a waiter that stands in the line is neither moved
-// nor freed. Invariants: (1) in no window of length t more than rate x t + max(burst, largest single cost) is debited,
-// with the highest rate and the highest burst in force in the window; where the burst was lowered by d within it, what
-// passes above the burst counts as cost + d; (2) who waits goes first come first served, across workers; (3) a waiter
-// that leaves gives its place back; (4) debit + refund within the same instant leaves the bucket as it was, but for one
-// unit of rounding (about a nanosecond) in a bucket that was full. Cost: 128 bytes, and a cache line for each worker
-// from the first time that somebody waits. try_debit is one load of the line and one compare-exchange; joining and
-// leaving touch the worker's own slot; try_debit_first and look_again read one line a worker. Only the first join of a
-// bucket allocates.
+// the worker that made it.
+//
+// Ownership: the clock outlives the bucket; a waiter that stands in the line is neither moved nor freed.
+//
+// Invariants: (1) in no window of length t more than rate x t + max(burst, largest single cost) is debited, with the
+// highest rate and the highest burst in force in the window, costs being whole tokens; where the burst was lowered by
+// d within it, a cost above the burst counts as cost + d; (2) who waits goes first come first served, across workers;
+// (3) a waiter that leaves gives its place back; (4) debit + refund within the same instant leaves the bucket as it
+// was, but for rate_clock::rounding() in a bucket that was full.
+//
+// Cost: 128 bytes, and a cache line for each worker from the first time that somebody waits. try_debit is one load of
+// the line and one compare-exchange; joining and leaving touch the worker's own slot; try_debit_first and look_again
+// read one line a worker. Only the first join of a bucket allocates.
 #pragma once
 
 #include <atomic>

@@ -1,15 +1,18 @@
 // The buckets of all rules by rule name and key, and the rules' clocks: what outlives a reload.
 //
-// Thread safety: every member locks; called at naming events, reloads and memory readings, and by a worker that meets a
-// pattern for the first time under a `per: pattern` rule.
+// Thread safety: every member locks; called at naming events, reloads and memory readings, and by a worker that meets
+// a pattern for the first time under a `per: pattern` rule.
+//
 // Ownership: a bucket is shared by the store and by the bindings and rule sets that use it; clocks live as long as the
-// store, so the store outlives every binding. Invariants: (1) a rule found again under its name keeps the levels of its
-// buckets, with its new rate and burst; (2) one whose `cost` or `per` changed, or whose rate left the range of its
-// clock, counts in other units than before: its buckets begin as if they had been empty at that moment; (3) at most
-// buckets_max buckets; when there is no more room, those that nobody uses and that are full again, and so hold no
-// memory of anything, make room; (4) a new burst for the same name is never had by renaming back and forth: the bucket
-// is still there. Cost: one hash of the key; a look through all buckets at most once a second, and only when there is
-// no room.
+// store, so the store outlives every binding.
+//
+// Invariants: (1) a rule found again under its name keeps the levels of its buckets, with its new rate and burst;
+// (2) one whose `cost` or `per` changed, or whose rate left the range of its clock, counts in other units than before:
+// its buckets begin as if they had been empty at that moment; (3) at most buckets_max buckets; when there is no more
+// room, those that nobody uses and that are full again, and so hold no memory of anything, make room; (4) renaming
+// back and forth never gives a new burst: the bucket is still there.
+//
+// Cost: one hash of the key; a look through all buckets at most once a second, and only when there is no room.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,9 @@
-// How hard the upstream's memory presses: a reading that takes effect at once when it is higher, and late when it is
-// lower.
+// How hard the upstream's memory presses: a reading takes effect at once when it is higher, and late when it is lower.
 //
-// Thread safety: none; whoever owns it locks. Invariants: after a rise the reading in force is never below a reading of
-// the last three but by the margin; unknown is in force at once.
+// Thread safety: none; whoever owns it locks.
+//
+// Invariants: the reading in force is at least the last one, and is lowered only to the highest of three readings in a
+// row that were lower by the margin; unknown is in force at once.
 #pragma once
 
 #include <cstdint>

@@ -12,6 +12,7 @@ namespace {
 constexpr units minted_max = units_max - 2;
 constexpr int exponent_max = 40;  // 2^40 units a token at 1e-3 tokens/s and below
 constexpr int exponent_without_rate = 20;
+constexpr int many_units_exponent = 10;          // one unit of a token is a thousandth
 constexpr double units_per_second_max = 0x1p36;  // 2^62 units last two years at it
 constexpr double units_per_second_min = 0x1p10;
 
@@ -37,22 +38,29 @@ rate_clock::rate_clock(double tokens_per_second, steady_ns now) noexcept
   write(segments_[0], now, 0, speed_of(clamp_rate(tokens_per_second)));
 }
 
+units rate_clock::rounding() const noexcept {
+  return exponent_ >= many_units_exponent ? 0 : 1;
+}
+
 rate_clock::speed rate_clock::speed_of(double rate) const noexcept {
   if (rate == 0) return {};
   // The rate's 53 bits as an integer, so that the division by a second's nanoseconds is the one rounding, and
   // downwards.
   int exponent = 0;
   const double fraction = std::frexp(rate, &exponent);
-  const auto bits = static_cast<std::uint64_t>(std::ldexp(fraction, 53));
-  wide_unsigned per_ns = (wide_unsigned{bits} << 74) / 1'000'000'000U;
-  int shift = 74 + 53 - exponent - exponent_;
-  while ((per_ns >> 63) != 0) {
-    per_ns >>= 1;
-    --shift;
+  exponent -= 53;
+  wide_unsigned per_second{static_cast<std::uint64_t>(std::ldexp(fraction, 53))};
+  if (rounding() == 0) {
+    per_second *= (std::uint64_t{1} << exponent_) - 1;
+  } else {
+    exponent += exponent_;
   }
-  // Below 2^-65 units a nanosecond not one unit would come within the 63 bits of a steady clock.
-  if (shift > 127) return {};
-  return {static_cast<std::uint64_t>(per_ns), static_cast<std::uint32_t>(shift)};
+  for (; (per_second >> 126) == 0; per_second <<= 1) --exponent;
+  wide_unsigned per_ns = per_second / 1'000'000'000U;
+  for (; (per_ns >> 63) != 0; per_ns >>= 1) ++exponent;
+  // So slow that not one unit would come within the 63 bits of a steady clock.
+  if (exponent < -127) return {};
+  return {static_cast<std::uint64_t>(per_ns), static_cast<std::uint32_t>(-exponent)};
 }
 
 void rate_clock::write(segment& into, steady_ns since, units base, speed at) noexcept {

@@ -1,16 +1,21 @@
 // A rule's virtual clock: how many units its rate has minted since the process began, under a rate that changes.
 //
 // A bucket keeps its state (GCRA) on this clock, in minted units rather than nanoseconds, so that a change of rate
-// (memory pressure, a reload, a cap) neither gives nor takes what is in the bucket. Thread safety: minted() and
-// time_for() from any thread, lock-free (a writer that is preempted holds nobody up); set_rate() from one thread at a
-// time. Invariants: (1) minted() never steps back for a `now` that does not, but for a reader that had already passed
-// the `now` given to set_rate() when the new rate became visible: it may see the difference of the two rates over that
-// moment taken back, never given; (2) between two instants no more is minted than the highest rate in force between
-// them yields, plus less than one unit of rounding; (3) 0 <= minted() < units_max - 1. Units: a token is a power of two
-// of units, so that conversion and comparison are exact; the power is chosen at construction for about 2^30 units a
-// second, at least one unit a token up to 2^36 tokens/s (above, several tokens share a unit, or the 62 bits of the
-// clock would be used up within months), and stays for life. Cost: minted() is six loads and one 128-bit
-// multiplication; time_for() one 128-bit division.
+// (memory pressure, a reload, a cap) neither gives nor takes what is in the bucket.
+//
+// Thread safety: minted() and time_for() from any thread, lock-free (a writer that is preempted holds nobody up);
+// set_rate() from one thread at a time.
+//
+// Invariants: (1) minted() never steps back for a `now` that does not, but for a reader that had already passed the
+// `now` given to set_rate() when the new rate became visible: it may see the difference of the two rates over that
+// moment taken back, never given; (2) between two instants no whole token more is minted than the highest rate in
+// force between them yields (see rounding()); (3) 0 <= minted() < units_max - 1.
+//
+// Units: a token is a power of two of units, so that conversion and comparison are exact; the power is chosen at
+// construction for about 2^30 units a second, at least one unit a token up to 2^36 tokens/s (above, several tokens
+// share a unit, or the 62 bits of the clock would be used up within months), and stays for life.
+//
+// Cost: minted() is six loads and one 128-bit multiplication; time_for() one 128-bit division.
 #pragma once
 
 #include <array>
@@ -38,6 +43,7 @@ class rate_clock {
   // A rate outside [0, rate_max] is clamped to it; one that is not a number is 0.
   rate_clock(double tokens_per_second, steady_ns now) noexcept;
 
+  // A `now` from before the last two changes is taken as the time of the former: that time has passed by the clock.
   [[nodiscard]] units minted(steady_ns now) const noexcept;
   // Units for a cost in tokens, rounded up; saturates.
   [[nodiscard]] units to_units(std::uint64_t tokens) const noexcept;
@@ -48,6 +54,10 @@ class rate_clock {
   void set_rate(double tokens_per_second, steady_ns now) noexcept;
   [[nodiscard]] double tokens_per_second() const noexcept { return rate_.load(std::memory_order_relaxed); }
   [[nodiscard]] double units_per_token() const noexcept { return scale_; }
+  // minted() is rounded down, so a difference of two readings may be almost a unit too high, and a token come a
+  // nanosecond early. Where a token is many units the clock makes up for it by minting one unit less for each token (a
+  // thousandth at most, and about a nanosecond). Where it is not, who takes a difference adds this to the earlier one.
+  [[nodiscard]] units rounding() const noexcept;
   // Whether a rate can be set without losing resolution or using the clock up within a few years.
   [[nodiscard]] bool suits(double tokens_per_second) const noexcept;
 

@@ -32,11 +32,12 @@ bool matches(const config::limit_rule& rule, const resp::command_spec& spec) noe
 
 steady_ns expiry(const config::limit_rule& rule, steady_ns now, std::chrono::system_clock::time_point wall) noexcept {
   if (!rule.until) return never;
-  if (*rule.until <= wall) return std::numeric_limits<steady_ns>::min();
-  const seconds left = *rule.until - std::chrono::floor<seconds>(wall);
-  // A date may be further away than nanoseconds count.
+  // In seconds first: a date may be further away than nanoseconds count.
+  const auto second_of_wall = std::chrono::floor<seconds>(wall);
+  const seconds left = *rule.until - second_of_wall;
+  if (left <= seconds{0}) return std::numeric_limits<steady_ns>::min();
   if (left > duration_cast<seconds>(nanoseconds(never / 2))) return never;
-  return now + duration_cast<nanoseconds>(*rule.until - wall).count();
+  return now + duration_cast<nanoseconds>(left - (wall - second_of_wall)).count();
 }
 
 }  // namespace

@@ -1,12 +1,16 @@
 // The limit rules in force, their buckets, and admission of one command under all rules that match it.
 //
 // Thread safety: a rule_set is immutable but for its atomics; any worker uses it. bind() takes a mutex (naming events),
-// as does match() the first time a rule with `per: pattern` meets a pattern. Ownership: buckets outlive a reload: they
-// are kept by rule name and key in `bucket_store`, shared by successive rule_sets. Charges are good as long as the
-// rule_set and the binding they were made from stay; who waits leaves its line before its binding is rebuilt or
-// destroyed and before it lets go of the rule_set. Invariants: (1) admission debits every matching rule of one instant,
-// or none; (2) `observe` rules are debited on their own and never hold anything; (3) a client is never given a fresh
-// burst by renaming itself back and forth, by a reload, or under `per: connection` by anything but a new connection.
+// as does match() the first time a rule with `per: pattern` meets a pattern.
+//
+// Ownership: buckets outlive a reload: they are kept by rule name and key in `bucket_store`, shared by successive
+// rule_sets. Charges are good as long as the rule_set and the binding they were made from stay; who waits leaves its
+// line before its binding is rebuilt or destroyed and before it lets go of the rule_set.
+//
+// Invariants: (1) admission debits every matching rule of one instant, or none; (2) `observe` rules are debited on
+// their own and never hold anything; (3) a client is never given a fresh burst by renaming itself back and forth, by a
+// reload, or under `per: connection` by anything but a new connection.
+//
 // Cost: matching a command is a bitset AND over the session's rules and the command's, then a glob for rules with a
 // key, and for `cost: byte` a sum over the arguments; no allocation, no lock.
 #pragma once
@@ -31,8 +35,8 @@
 namespace tidegate::limiter {
 
 inline constexpr std::size_t rules_max = 256;  // of a configuration; what stands behind is not in force
-inline constexpr std::size_t rules_at_once_max =
-    16;  // rules that one command can match; more are a config mistake at run time: counted, the first 16 hold
+// Rules that one command can match; more are a config mistake at run time: counted, the first 16 hold.
+inline constexpr std::size_t rules_at_once_max = 16;
 
 // Counters of one rule and client live with the caller; the rule only names itself.
 struct rule {
