@@ -25,6 +25,7 @@ session::steady_ns monotonic() noexcept {
 
 worker::worker(session::engine_options options, admission& shared)
     : context_(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE),
+      work_(context_.get_executor()),
       wakes_(context_),
       shared_(shared),
       scratch_(std::make_unique<char[]>(bounds::scratch_bytes)),
@@ -278,12 +279,12 @@ void worker::admit(const accepted_socket& socket, std::size_t listener) {
   const auto& tls = contexts_.listeners[listener];
   if (shared_.clients.fetch_add(1, std::memory_order_relaxed) >= shared_.clients_max) {
     shared_.clients.fetch_sub(1, std::memory_order_relaxed);
+    accept_errors_.add(1);
     // A TLS client could not read it.
     if (!tls) [[maybe_unused]]
       const ssize_t put = ::send(socket.fd, too_many_clients.data(), too_many_clients.size(), MSG_NOSIGNAL);
     ::shutdown(socket.fd, SHUT_WR);
     ::close(socket.fd);
-    accept_errors_.add(1);
     return;
   }
   connection& c = make_connection(true);

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <expected>
@@ -131,6 +132,8 @@ class worker final : public session::shell {
   [[nodiscard]] connection* find(const session::stream& which) noexcept;
 
   boost::asio::io_context context_;
+  // All waits may be over at one time, as they are armed anew only when the turn ends: that is no reason to stop.
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   unique_fd wake_fd_;  // the readiness below owns it while open; kept by number for wake()
   readiness wakes_;
   bool wakes_due_ = true;

@@ -312,7 +312,8 @@ void worker::discard(connection& c) {
 }
 
 // A paused stream is not read, so a FIN would not be seen: TCP's own state tells. What lies unread before a FIN is
-// handed over, up to a bound, though the engine did not ask: it must know that the client has finished sending.
+// handed over, up to a bound, though the engine did not ask: it must know that the client has finished sending. A FIN
+// behind more than the receive window holds has not arrived; nobody can see it before the engine reads on.
 void worker::look_at_paused() {
   paused_look_at_ = now_ + bounds::paused_interval;
   connection_list<&connection::by_pause> round;
