@@ -316,6 +316,7 @@ void engine::end_turn() {
     e.release_due.clear();
     e.shed();
   } while (!e.runnable.empty() || !e.dirty.empty());
+  e.session_objects -= e.graveyard.size();
   for (session* s : e.graveyard) delete s;
   e.graveyard.clear();
   e.dead_connections.clear();
@@ -334,6 +335,7 @@ stream& engine::accepted(void* io, const peer& who) {
   if (e.sessions != nullptr) e.sessions->previous = s;
   e.sessions = s;
   ++e.sessions_alive;
+  ++e.session_objects;
   e.stats.sessions.add(1);
   e.name_session(*s, true);
   if (e.session_pooling()) s->sticky = s->sticky_for_good = true;
@@ -404,5 +406,25 @@ void engine::post_stop() { state_->posted_stop.store(true, std::memory_order_rel
 std::uint64_t engine::generation_in_use() const noexcept { return state_->generation.load(std::memory_order_acquire); }
 bool engine::is_drained() const noexcept { return state_->drained.load(std::memory_order_acquire); }
 const worker_stats& engine::stats() const noexcept { return state_->stats; }
+
+inventory engine::inventory_now() const noexcept {
+  const state& e = *state_;
+  inventory now;
+  now.sessions = e.sessions_alive;
+  now.session_objects = e.session_objects;
+  now.dedicated = e.owned.size();
+  now.idle = e.idle.size();
+  now.retired = e.retired.size();
+  now.exchanges = e.exchanges;
+  now.waiting = e.exchange_line.size();
+  now.buffer_bytes = e.pool.lent();
+  for (const auto& group : e.groups) {
+    for (const auto& lane : group->lanes) {
+      now.lanes += lane->at != upstream_connection::phase::closed ? 1U : 0U;
+      now.waiting += lane->waiting.size();
+    }
+  }
+  return now;
+}
 
 }  // namespace tidegate::session

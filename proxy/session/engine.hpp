@@ -55,6 +55,16 @@ struct engine_options {
   std::atomic<std::uint64_t>* bytes_held = nullptr;  // of all workers, against memory.total
 };
 
+// What an engine holds at this moment: for tests and for those who look for a leak.
+struct inventory {
+  std::size_t sessions = 0;         // whose client is there
+  std::size_t session_objects = 0;  // with those that are gone but still have replies due
+  std::size_t lanes = 0, dedicated = 0, idle = 0, retired = 0;  // upstream connections; lanes: open ones
+  std::size_t exchanges = 0;        // dedicated connections in use for one exchange
+  std::size_t waiting = 0;          // sessions in a connection's waiting list or the exchange line
+  std::size_t buffer_bytes = 0;     // lent by the pool
+};
+
 class engine {
  public:
   engine(engine_options options, shell& world);
@@ -89,6 +99,8 @@ class engine {
   [[nodiscard]] bool is_drained() const noexcept;  // any thread
 
   [[nodiscard]] const worker_stats& stats() const noexcept;
+  // On the worker's thread.
+  [[nodiscard]] inventory inventory_now() const noexcept;
 
  private:
   struct state;

@@ -81,6 +81,7 @@ struct engine::state {
   std::atomic<std::uint64_t> generation{0};
   session* sessions = nullptr;  // all that are not gone
   std::size_t sessions_alive = 0;
+  std::size_t session_objects = 0;  // those that are gone but have slots in a line too
   std::vector<stream*> dirty;
   std::vector<session*> runnable, release_due, graveyard;
   std::vector<std::unique_ptr<upstream_connection>> dead_connections;
