@@ -17,52 +17,59 @@ class recorder(unittest.TestResult):
         super().__init__()
         self._out = out
         self._begun = 0.0
-        self._sub_failures = []
+        self._under_way = None
+        self._failures = []
+        self._skip_reason = None
 
     def startTest(self, test):
         super().startTest(test)
         self._begun = time.monotonic()
-        self._sub_failures = []
+        self._under_way = test
+        self._failures = []
+        self._skip_reason = None
         self._write({"begun": self._name(test)})
 
     @staticmethod
     def _name(test):
-        # Kinds are classes, cases are methods; setUpClass failures come as an _ErrorHolder with a description.
+        # Cases are methods of classes; what fails in setUpClass or a class's cleanup comes with a description alone.
         method = getattr(test, "_testMethodName", None)
         return f"{type(test).__name__}.{method}" if method else str(test)
 
     def _write(self, fields):
         print(json.dumps(fields), file=self._out, flush=True)
 
-    def _done(self, test, outcome, text=""):
-        self._write({"name": self._name(test), "outcome": outcome, "text": text,
-                     "seconds": round(time.monotonic() - self._begun, 3) if self._begun else 0.0})
-
-    def addSuccess(self, test):
-        super().addSuccess(test)
-        self._done(test, "passed")
+    def _fail(self, test, error):
+        text = self._exc_info_to_string(error, test)
+        if self._under_way is None:
+            self._write({"name": self._name(test), "outcome": "failed", "text": text, "seconds": 0.0})
+        else:
+            self._failures.append(text)
 
     def addFailure(self, test, error):
         super().addFailure(test, error)
-        self._done(test, "failed", self._exc_info_to_string(error, test))
+        self._fail(test, error)
 
     def addError(self, test, error):
         super().addError(test, error)
-        self._done(test, "failed", self._exc_info_to_string(error, test))
-
-    def addSkip(self, test, reason):
-        super().addSkip(test, reason)
-        self._done(test, "skipped", reason)
+        self._fail(test, error)
 
     def addSubTest(self, test, subtest, error):
         super().addSubTest(test, subtest, error)
         if error is not None:
-            self._sub_failures.append(f"{subtest}\n{self._exc_info_to_string(error, test)}")
+            self._failures.append(f"{subtest}\n{self._exc_info_to_string(error, test)}")
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        if self._under_way is None:
+            self._write({"name": self._name(test), "outcome": "skipped", "text": reason, "seconds": 0.0})
+        self._skip_reason = reason
 
     def stopTest(self, test):
-        # A case with failed parts is one failed case; unittest calls neither addSuccess nor addFailure for it.
-        if self._sub_failures:
-            self._done(test, "failed", "\n".join(self._sub_failures))
+        # One line a case, whatever failed in it: the case, its parts, its clean-up.
+        outcome = "failed" if self._failures else "passed" if self._skip_reason is None else "skipped"
+        self._write({"name": self._name(test), "outcome": outcome, "text": "\n".join(self._failures) or
+                     self._skip_reason or "", "seconds": round(time.monotonic() - self._begun, 3)})
+        self._under_way = None
         super().stopTest(test)
 
 

@@ -201,6 +201,7 @@ class tidegate(process):
     def __init__(self, upstream, *, tls=None, workers=2, pooling="multiplex", ready=True, more=None):
         super().__init__("proxy")
         self.tls = tls
+        self.killed = False
         self.config_path = self.folder / "tidegate.yaml"
         self.configuration = {
             "instance": "it",
@@ -230,7 +231,7 @@ class tidegate(process):
                 wait_until(lambda: self.get("/readyz")[0] == 200, what="/readyz 200")
         except AssertionError as failure:
             log = self.log
-            self.stop()
+            process.stop(self)
             raise AssertionError(f"{failure}\n{log}") from None
 
     def write_config(self, text=None):
@@ -239,6 +240,20 @@ class tidegate(process):
         fresh.touch(mode=0o600)
         fresh.write_text(text if text is not None else json.dumps(self.configuration, indent=1))
         fresh.rename(self.config_path)
+
+    def stop(self):
+        """A proxy that ended by itself, or not cleanly at SIGTERM, is a failure of whatever test is about to end."""
+        was_running = self.is_running()
+        log = self.log
+        super().stop()
+        if self.child.returncode != 0 and not self.killed:
+            raise AssertionError(f"tidegate ended with status {self.child.returncode}"
+                                 f"{'' if was_running else ' by itself'}:\n{log[-6000:]}")
+
+    def kill(self):
+        self.killed = True
+        self.signal(signal.SIGKILL)
+        self.child.wait()
 
     def _listening(self):
         found = re.search(r"^listening (.*)$", self.log, re.MULTILINE)
