@@ -48,6 +48,20 @@ TEST(admit, debits_every_rule_or_none) {
   EXPECT_NEAR(tokens(w, 2, 0), 7, 1e-6);
 }
 
+// Looking first finds room for each alone; taking finds that there is none for both.
+TEST(admit, gives_back_what_it_took_when_a_later_rule_fails_after_all) {
+  world w;
+  w.use({rule_of("a", 10, 9), rule_of("b", 10, 5)});
+  charges& of = w.match({"SET", "k", "v"});
+  of.items[1].cost *= 3;
+  of.items[of.size++] = of.items[1];
+  const verdict held = w.set->admit(of, nullptr, 0);
+  EXPECT_EQ(held.what, admission::wait);
+  EXPECT_EQ(held.held_by, 2U);
+  EXPECT_DOUBLE_EQ(tokens(w, 0, 0), 9);
+  EXPECT_DOUBLE_EQ(tokens(w, 1, 0), 5);
+}
+
 TEST(admit, waits_where_it_is_held_longest) {
   world w;
   w.use({rule_of("a", 10, 1), rule_of("b", 2, 1), rule_of("c", 5, 1)});

@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "limiter/bucket.hpp"
+#include "rule_set_fixture.hpp"
 
 namespace tidegate::limiter {
 namespace {
@@ -118,6 +118,51 @@ TEST(limiter_threads, eight_workers_are_served_in_the_order_of_their_tickets) {
   EXPECT_GT(served, 1000U);
   for (std::uint64_t i = 1; i < served; ++i) ASSERT_GT(tickets[i], tickets[i - 1]) << i;
   EXPECT_FALSE(b.anybody_waits());
+}
+
+// Each joins an empty part of the line and tries at once: the moment between drawing a ticket and publishing it.
+TEST(limiter_threads, nobody_slips_past_one_that_has_drawn_its_ticket_and_not_yet_shown_it) {
+  constexpr std::uint32_t workers = 4;
+  constexpr int each = 30'000;
+  const rate_clock clock(1'000'000, 0);
+  bucket b(clock, std::uint64_t{1} << 30, workers);
+  std::vector<std::uint64_t> tickets(std::size_t{workers} * each, 0);
+  std::atomic<std::uint64_t> turn{0};
+  in_threads(workers, [&](std::uint32_t me) {
+    for (int i = 0; i < each; ++i) {
+      waiter w;
+      b.join(w, 1, me);
+      while (!b.try_debit_first(w, 1, 0)) std::this_thread::yield();
+      tickets[turn.fetch_add(1, std::memory_order_relaxed)] = w.ticket;
+      b.leave(w, me);
+    }
+  });
+  for (std::size_t i = 0; i < tickets.size(); ++i) ASSERT_EQ(tickets[i], i + 1);
+}
+
+TEST(limiter_threads, admission_under_two_rules_takes_from_both_or_from_none) {
+  testing_support::world w;
+  config::limit_rule plenty = testing_support::make_rule("plenty"), scarce = testing_support::make_rule("scarce");
+  plenty.rate = 0;
+  plenty.burst = 1e6;
+  scarce.rate = 1e6;
+  scarce.burst = 1;
+  scarce.action = config::limit_action::reject;
+  w.use({plenty, scarce});
+  const charges matched = w.match({"SET", "k", "v"});
+  std::atomic<steady_ns> time{0};
+  std::atomic<std::uint64_t> admitted{0};
+  in_threads(4, [&](std::uint32_t) {
+    charges mine = matched;
+    std::uint64_t count = 0;
+    for (int i = 0; i < 100'000; ++i) {
+      const steady_ns now = time.fetch_add(100, std::memory_order_relaxed);
+      if (w.set->admit(mine, nullptr, now).what == admission::admitted) ++count;
+    }
+    admitted.fetch_add(count);
+  });
+  EXPECT_GT(admitted.load(), 10'000U);
+  EXPECT_DOUBLE_EQ(w.session.buckets[0]->tokens(0), 1e6 - static_cast<double>(admitted.load()));
 }
 
 TEST(limiter_threads, newcomers_never_pass_one_that_waits) {
