@@ -79,6 +79,15 @@ bool peer_socket::start_tls_as_server(const std::string& certificate, const std:
   return shake();
 }
 
+std::string peer_socket::peer_common_name() const {
+  std::array<char, 256> name{};
+  X509* shown = SSL_get1_peer_certificate(ssl_);
+  if (shown == nullptr) return {};
+  X509_NAME_get_text_by_NID(X509_get_subject_name(shown), NID_commonName, name.data(), static_cast<int>(name.size()));
+  X509_free(shown);
+  return name.data();
+}
+
 bool peer_socket::send(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t put = ssl_ != nullptr ? SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size()))

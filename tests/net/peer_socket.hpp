@@ -26,6 +26,8 @@ class peer_socket {
   bool start_tls(const std::string& certificate = {}, const std::string& key = {});
   bool start_tls_as_server(const std::string& certificate, const std::string& key);
 
+  [[nodiscard]] std::string peer_common_name() const;
+
   bool send(std::string_view bytes);
   // Until `size` bytes came, or the end.
   std::string read(std::size_t size);
