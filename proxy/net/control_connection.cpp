@@ -127,6 +127,7 @@ asio::awaitable<void> control_connection::keep_connected() {
 // From resolving to the loss of the connection. The result says why it was lost; empty = it is to be made anew.
 asio::awaitable<std::string> control_connection::hold_session() {
   co_await resolve_anew();
+  if (addresses_.empty()) co_return resolve_error_;
   control_link link(context_, upstream_);
   const std::uint64_t configured = configured_;
   std::string why = co_await link.connect(addresses_);
@@ -146,12 +147,14 @@ asio::awaitable<void> control_connection::resolve_anew() {
   auto found = co_await resolve(upstream);
   if (configured != configured_) co_return;
   if (found) {
-    resolve_failed_ = false;
+    resolve_error_.clear();
     note_addresses(std::move(*found));
   } else {
     // A name server that fails must not take a working upstream away: the last addresses stay.
-    if (!resolve_failed_) spdlog::warn("upstream: {}; keeping the last addresses", found.error());
-    resolve_failed_ = true;
+    if (resolve_error_ != found.error() && !addresses_.empty()) {
+      spdlog::warn("upstream: {}; keeping the last addresses", found.error());
+    }
+    resolve_error_ = found.error();
   }
 }
 

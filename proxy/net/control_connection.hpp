@@ -100,7 +100,7 @@ class control_connection {
   std::string role_;
   std::vector<resp::upstream_command> commands_;
   std::optional<bool> expire_options_;
-  bool resolve_failed_ = false;
+  std::string resolve_error_;  // of the last attempt; empty = it succeeded
   bool login_refused_ = false;
   bool info_refused_ = false;
   bool memory_known_ = true;

@@ -97,7 +97,12 @@ asio::awaitable<std::string> control_link::connect(const endpoints& addresses) {
   if (error) {
     const long verdict = SSL_get_verify_result(via.tls->native_handle());
     wrong = describe("TLS handshake", error);
-    if (verdict != X509_V_OK) wrong += std::string(" (") + X509_verify_cert_error_string(verdict) + ")";
+    // The host name's verification says no without a reason of its own.
+    if (verdict == X509_V_ERR_UNSPECIFIED) {
+      wrong += " (the certificate does not name " + upstream_.host + ")";
+    } else if (verdict != X509_V_OK) {
+      wrong += std::string(" (") + X509_verify_cert_error_string(verdict) + ")";
+    }
     close();
   }
   co_return wrong;

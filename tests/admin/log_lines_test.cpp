@@ -1,0 +1,35 @@
+#include "cli/log_lines.hpp"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace tidegate::cli {
+namespace {
+
+template <class Lines>
+std::string format(std::string_view text, spdlog::level::level_enum level = spdlog::level::warn) {
+  spdlog::memory_buf_t out;
+  spdlog::details::log_msg message("tidegate", level, spdlog::string_view_t(text.data(), text.size()));
+  message.time = spdlog::log_clock::time_point(std::chrono::milliseconds(1'700'000'000'042));
+  Lines().format(message, out);
+  return {out.data(), out.size()};
+}
+
+TEST(TextLines, CannotBeForgedByAMessage) {
+  EXPECT_EQ(format<text_lines>(std::string_view("a\nb\r\x1b[2J\0z\x7f", 11)),
+            "2023-11-14T22:13:20.042Z warn  a\\x0ab\\x0d\\x1b[2J\\x00z\\x7f\n");
+}
+
+TEST(JsonLines, AreWellFormedWhateverTheMessageHolds) {
+  const std::string line = format<json_lines>(std::string_view("q\" b\\ \n\0 \xff\xc3(", 12), spdlog::level::err);
+  ASSERT_TRUE(line.ends_with('\n'));
+  EXPECT_EQ(line.find('\n'), line.size() - 1);
+  const nlohmann::json document = nlohmann::json::parse(line);
+  EXPECT_EQ(document["level"], "error");
+  EXPECT_EQ(document["time"], "2023-11-14T22:13:20.042Z");
+  EXPECT_EQ(document["message"].get<std::string>().substr(0, 9), std::string("q\" b\\ \n\0 ", 9));
+}
+
+}  // namespace
+}  // namespace tidegate::cli
