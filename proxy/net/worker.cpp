@@ -304,6 +304,8 @@ void worker::admit(const accepted_socket& socket, std::size_t listener) {
 void worker::close_everything() {
   for (const auto& a : acceptors_) a->ready.close();
   for (connection& c : all_) {
+    // The engine's end comes later, and must not name what is freed here.
+    if (c.stream != nullptr) c.stream->io = nullptr;
     c.stream = nullptr;
     dispose(c, true);
   }
