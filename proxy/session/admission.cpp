@@ -10,7 +10,6 @@ namespace tidegate::session {
 void engine::state::leave_line(session& s) {
   if (s.place.where == nullptr) return;
   s.place.where->leave(s.place, opts.worker);
-  s.delayed_at = 0;
 }
 
 void engine::state::count_rule(counter_map& where, const limiter::rule& rule, const session& s) {
@@ -53,14 +52,13 @@ step engine::state::admit(session& s, limiter::charges& charges, bool transactio
     return step::taken;
   }
   if (!waits) {
-    s.delayed_at = now;
+    s.place = {};
+    s.place.since = s.delayed_at = now;
     s.delay_until = now + std::chrono::nanoseconds(holder.which->config.max_delay).count();
     count_rule(stats.delayed, *holder.which, s);
   }
   if (s.place.where != holder.from) {
-    const steady_ns since = s.delayed_at;
     leave_line(s);
-    s.delayed_at = since;
     holder.from->join(s.place, holder.cost, opts.worker);
   }
   s.look_again_at = s.place.where->look_again(s.place, opts.worker, now, bounds::limit_poll);

@@ -95,6 +95,7 @@ upstream_connection* engine::state::own_of(session& s, const resp::command_spec&
   stats.dedicated.add(label_key(static_cast<std::uint64_t>(
       s.sticky_for_good && session_pooling() ? resp::dedicate::none
       : spec.dedicated != resp::dedicate::none ? spec.dedicated : resp::dedicate::exchange)));
+  if (!exchange && !session_pooling()) keep_warm(s);
   if (s.own->at == phase::ready) {
     start_prelude(*s.own);
   } else {
@@ -106,6 +107,39 @@ upstream_connection* engine::state::own_of(session& s, const resp::command_spec&
   }
   if (s.own != nullptr) await_connection(s, nullptr);
   return nullptr;
+}
+
+// One more of the same kind stands ready, so that the next session that needs one finds it open: a connection opened while a
+// script keeps the server busy could not even SELECT.
+void engine::state::keep_warm(const session& s) {
+  if (warming > 0 || idle.size() >= config().upstream.idle_dedicated || draining) return;
+  const std::string_view user = upstream_user(s);
+  for (const auto& c : idle) {
+    if (c->user == user && c->db == s.db && c->protocol == s.protocol) return;
+  }
+  auto c = std::make_unique<upstream_connection>(pool);
+  c->want_user = user;
+  c->want_db = s.db;
+  c->want_protocol = s.protocol;
+  c->want_name = "tidegate:";
+  resp::append_sanitized(c->want_name, config().instance, bounds::names_max);
+  c->warming = true;
+  ++warming;
+  put(owned, std::move(c));
+  stats.dedicated_connections.add(1);
+  start_connecting(*owned.back());
+}
+
+void engine::state::warmed(upstream_connection& c) {
+  c.warming = false;
+  --warming;
+  if (idle.size() >= config().upstream.idle_dedicated || c.login_required || draining) {
+    drop_connection(c);
+    return;
+  }
+  put(idle, take(owned, c.list_index));
+  stats.dedicated_connections.add(-1);
+  stats.idle_connections.add(1);
 }
 
 void engine::state::consider_release(session& s) {
@@ -156,6 +190,8 @@ void engine::state::drop_connection(upstream_connection& c) {
   if (c.io != nullptr || c.at == phase::connecting) world.close(c, close_how::graceful);
   c.io = nullptr;
   c.at = phase::closed;
+  if (c.warming) --warming;
+  c.warming = false;
   timers.cancel(c);
   if (c.owner != nullptr) {
     c.owner->own = nullptr;

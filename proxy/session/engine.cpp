@@ -242,6 +242,9 @@ void engine::state::session_timer(session& s) {
     stop_waiting(s);
     go_on(s);
     if (s.gone) return;
+  } else if (s.hold == hold_reason::connection && s.own == nullptr && s.waiting_on == nullptr && now >= s.look_again_at) {
+    go_on(s);  // its dedicated connection did not open: once more
+    if (s.gone) return;
   }
   if (s.begun_at != 0 && s.hold == hold_reason::none) {
     const bool must_log_in = s.user.empty() && (logins_are_ours() ? !config().users.empty()
@@ -265,7 +268,10 @@ void engine::state::rearm(session& s) {
   if (s.gone) return;
   steady_ns due = never;
   if (s.hold == hold_reason::limit) due = std::min(s.look_again_at, s.delay_until);
-  if (s.hold == hold_reason::connection) due = s.connection_until;
+  if (s.hold == hold_reason::connection) {
+    due = s.connection_until;
+    if (s.own == nullptr && s.waiting_on == nullptr) due = std::min(due, s.look_again_at);
+  }
   if (s.begun_at != 0) {
     due = std::min({due, s.progress_at + bounds::stall_deadline, s.begun_at + bounds::slow_window});
     if (s.user.empty()) due = std::min(due, std::max(now, s.begun_at) + bounds::login_deadline);

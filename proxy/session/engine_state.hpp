@@ -191,10 +191,12 @@ struct engine::state {
   std::deque<session*> exchange_line;
   [[nodiscard]] upstream_connection* own_of(session& s, const resp::command_spec& spec, const resp::request& request,
                                             bool exchange);
+  std::uint32_t warming = 0;
+  void keep_warm(const session& s);
+  void warmed(upstream_connection& c);
   void consider_release(session& s);
   void release_own(session& s);
   void drop_connection(upstream_connection& c);   // closes and forgets; sessions are told by the caller
-  void open_own(session& s, std::string_view user, bool exchange);
   static void put(std::vector<std::unique_ptr<upstream_connection>>& where, std::unique_ptr<upstream_connection> c);
   static std::unique_ptr<upstream_connection> take(std::vector<std::unique_ptr<upstream_connection>>& from, std::size_t index);
   [[nodiscard]] std::string dedicated_name(const session& s);

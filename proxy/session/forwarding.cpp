@@ -286,6 +286,7 @@ void engine::state::note_state_change(session& s, upstream_connection& to, const
       break;
     default:
       if (spec.dedicated == resp::dedicate::client || spec.dedicated == resp::dedicate::subscribe) s.sticky = true;
+      if (s.exchanging) hold_session(s, hold_reason::barrier);
       if (spec.dedicated == resp::dedicate::unknown || spec.dedicated == resp::dedicate::admin) to.spoiled = true;
       break;
   }

@@ -66,7 +66,10 @@ upstream_connection* engine::state::lane_of(session& s) {
   join_group(s);
   lane_group& group = *s.group;
   upstream_connection& lane = *group.lanes[s.lane_index];
-  if (lane.at == phase::ready) return &lane;
+  if (lane.at == phase::ready) {
+    s.connection_until = 0;
+    return &lane;
+  }
   if (group.login_required && now - group.login_checked_at < bounds::login_recheck) {
     // Only a connection of its own can tell this session what it still has to do.
     return own_of(s, evaluator.snapshot_commands().by_id(0), {}, false);
@@ -164,6 +167,12 @@ void engine::state::finish_prelude_reply(upstream_connection& c, const slot& ite
       default:
         c.prelude_failed = true;
         c.login_required = c.login_required || code == resp::error_code::noauth;
+        // BUSY, LOADING, NOPERM …: what the command that waits would have met itself.
+        scratch = "-";
+        scratch += c.framer.error_text();
+        scratch += "\r\n";
+        if (c.owner != nullptr) c.owner->refusal = scratch;
+        for (session* s : c.waiting) s->refusal = scratch;
         break;
     }
     if (c.framer.error_text().starts_with("ERR max number of clients") && c.owner != nullptr && !c.owner->gone) {
@@ -207,15 +216,28 @@ void engine::state::prelude_done(upstream_connection& c) {
     }
     if (c.io != nullptr) world.close(c, close_how::graceful);
     c.io = nullptr;
+    if (c.prelude_failed && c.group != nullptr) release_waiting(c);
+    session* const owner = c.owner;
     upstream_ended(c, c.login_refused ? "login refused" : "prelude refused");
+    if (owner != nullptr && !owner->gone && !owner->refusal.empty()) make_runnable(*owner);
     return;
   }
   c.at = phase::ready;
   c.failures = 0;
+  if (c.group != nullptr) stats.lanes.add(1);
   if (c.group != nullptr) c.group->login_required = false;
   if (c.group != nullptr) timers.set(c, now + bounds::probe_patience);
   release_waiting(c);
-  if (c.owner != nullptr) make_runnable(*c.owner);
+  if (c.warming) {
+    warmed(c);
+    return;
+  }
+  if (c.owner == nullptr) return;
+  make_runnable(*c.owner);
+  if (!c.owner->release_due) {
+    c.owner->release_due = true;
+    release_due.push_back(c.owner);
+  }
 }
 
 void engine::state::await_connection(session& s, upstream_connection* c) {
@@ -262,6 +284,7 @@ void engine::state::retire_lane(lane_group& group, std::size_t index) {
   group.lanes[index] = std::move(fresh);
   old->group = nullptr;
   old->retiring = true;
+  if (old->at == phase::ready) stats.lanes.add(-1);
   release_waiting(*old);
   if (old->line.empty() || old->at != phase::ready) {
     std::vector<std::unique_ptr<upstream_connection>> one;

@@ -347,6 +347,7 @@ void engine::state::upstream_ended(upstream_connection& c, std::string_view why)
   const bool was_serving = c.at == phase::ready;
   if (was_serving && !c.retiring && c.line.size() > 0) stats.upstream_errors.add(static_cast<std::uint64_t>(upstream_error::lost));
   if (!was_serving) stats.upstream_errors.add(static_cast<std::uint64_t>(upstream_error::connect));
+  if (was_serving && c.group != nullptr) stats.lanes.add(-1);
   c.io = nullptr;
   c.at = phase::closed;
   c.out.clear();

@@ -64,7 +64,9 @@ std::size_t engine::state::take_commands(session& s, std::string_view bytes) {
     from.set_authenticated(!s.user.empty() || s.group == nullptr || !s.group->login_required);
     const resp::parse_status status = from.parse(bytes.substr(taken));
     if (status == resp::parse_status::error) {
-      protocol_error(s, from.error_line());
+      scratch = from.error_line();
+      from.reset();  // it may be the parser that every session of this worker uses
+      protocol_error(s, scratch);
       return bytes.size();
     }
     if (status == resp::parse_status::incomplete) {
@@ -158,9 +160,18 @@ bool engine::state::wants_own(const session& s, const resp::command_spec& spec, 
 
 namespace {
 
-bool is_exchange(resp::special kind) noexcept {
-  return kind == resp::special::auth || kind == resp::special::hello || kind == resp::special::select ||
-         kind == resp::special::reset;
+// Sent on a connection whatever its db and name are, and followed by nothing until it is answered.
+bool is_exchange(const resp::command_spec& spec) noexcept {
+  switch (spec.kind) {
+    case resp::special::auth:
+    case resp::special::hello:
+    case resp::special::select:
+    case resp::special::reset:
+      return true;
+    default:
+      // They must get through while a script keeps the server busy: SELECT would not.
+      return spec.name == "script|kill" || spec.name == "function|kill" || spec.name == "function|stats";
+  }
 }
 
 }  // namespace
@@ -171,11 +182,19 @@ step engine::state::handle(session& s, const resp::request& request) {
     hold_session(s, hold_reason::depth);
     return step::held;
   }
-  if (s.unavailable_bytes > 0 && !s.sticky) {
+  if (!s.refusal.empty()) {
+    note_command(s, spec);
+    reply_locally(s, s.refusal);
+    s.refusal.clear();
+    s.connection_until = 0;
+    return step::taken;
+  }
+  if (s.unavailable_bytes > 0) {
     const step result = dispatch(s, spec, request);
     if (result == step::held && s.hold == hold_reason::connection) {
       stop_waiting(s);
       s.hold = hold_reason::none;
+      s.connection_until = 0;
       leave_line(s);
       stats.client_errors.add(static_cast<std::uint64_t>(client_error::unavailable));
       reply_locally(s, "-ERR upstream unavailable\r\n");
@@ -207,7 +226,7 @@ step engine::state::dispatch(session& s, const resp::command_spec& spec, const r
   }
   upstream_connection* to = nullptr;
   if (wants_own(s, spec, request)) {
-    to = own_of(s, spec, request, is_exchange(spec.kind) && !in_multi);
+    to = own_of(s, spec, request, is_exchange(spec) && !in_multi);
   } else {
     to = lane_of(s);
   }

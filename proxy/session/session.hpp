@@ -88,6 +88,7 @@ class session : public stream {
   steady_ns delay_until = 0;                  // … and when its delay becomes a reject
   steady_ns look_again_at = 0;
   steady_ns connection_until = 0;             // when waiting for a connection becomes an error
+  std::string refusal;                        // an upstream's own error for the command that waits for a connection
   std::uint64_t unavailable_bytes = 0;        // of `held`: commands that have waited long enough for a connection
 
   // --- bytes

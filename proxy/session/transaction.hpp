@@ -55,7 +55,7 @@ struct transaction {
   void add_charge(const limiter::charge& item) {
     for (limiter::charge& known : charges) {
       if (known.which == item.which && known.from == item.from) {
-        known.cost += item.cost;
+        known.cost = limiter::saturating_sum(known.cost, item.cost);
         return;
       }
     }

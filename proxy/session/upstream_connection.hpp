@@ -40,6 +40,7 @@ class upstream_connection : public stream {
   std::uint32_t want_db = 0;
   std::uint8_t want_protocol = 2;
 
+  bool warming = false;             // opens for nobody yet, to stand ready
   bool retiring = false;            // takes no new commands; closed when its line is empty
   bool unframed = false;            // replies can no longer be told apart: bytes pass as they come
   bool prelude_failed = false;
