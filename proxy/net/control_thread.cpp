@@ -151,7 +151,7 @@ void control_thread::state::reload(const char* cause) {
   std::shared_ptr<const config::config> next = keep_running_values(*loaded, **wanted);
   files.watch(watched_files(given.config_path, *next));
   spdlog::set_level(static_cast<spdlog::level::level_enum>(next->log.level));
-  eviction_told.clear();
+  if (loaded->ttl.empty()) eviction_told.clear();  // the new rules may be the first that the warning is about
   publish(next);
   upstream.reconfigure(next->upstream);
   spdlog::info("configuration in force: generation {}", current->generation);
