@@ -1,7 +1,9 @@
 // The workers and their listeners: starts them, hands them snapshots, addresses and certificates, stops them.
 //
 // Thread safety: called from the control thread (and main); reaches workers by atomics and one eventfd each.
-// Ownership: owns the worker threads, their engines, listening sockets and TLS contexts.
+// Ownership: owns the worker threads, their engines, listening sockets and TLS contexts. Counters can be read after
+// stop(). Invariants: at most 10,000 clients and half of the descriptors (the soft limit is raised to the hard one);
+// SIGPIPE is ignored in the whole process.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -36,7 +38,8 @@ class server {
   // why. A change of `workers`, `listen` addresses or upstream TLS that needs a restart is reported in the error as
   // well.
   [[nodiscard]] std::expected<void, std::string> publish(std::shared_ptr<const policy::snapshot> next);
-  // Where new upstream connections go (tried in order); empty = nothing resolved: connecting fails at once.
+  // Where new upstream connections go (tried in order); empty = nothing resolved: connecting fails at once. Also before
+  // start().
   void set_upstream_addresses(std::vector<boost::asio::ip::tcp::endpoint> addresses);
   // Wakes every worker, so that it looks at upstream_state.
   void wake();
