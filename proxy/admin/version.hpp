@@ -1,4 +1,4 @@
-// Which build this is.
+// Which build this is. Thread safety: constants.
 #pragma once
 
 namespace tidegate::admin {
