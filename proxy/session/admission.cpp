@@ -12,6 +12,11 @@ void engine::state::leave_line(session& s) {
   s.place.where->leave(s.place, opts.worker);
 }
 
+void engine::state::end_delay(session& s) {
+  leave_line(s);
+  s.delayed_at = 0;
+}
+
 void engine::state::count_rule(counter_map& where, const limiter::rule& rule, const session& s) {
   where.add(label_key(rule_numbers[rule.index], s.client));
 }
@@ -30,7 +35,8 @@ void engine::state::throttled_line(std::string& out, const limiter::rule& rule, 
 // taken + hold none = admitted; taken with `scratch` filled = rejected (the caller answers); held = delayed.
 step engine::state::admit(session& s, limiter::charges& charges, bool transaction) {
   scratch.clear();
-  const bool waits = s.place.where != nullptr;
+  // It may have lost its place meanwhile (a reload, a lane that went): it is no newcomer for that.
+  const bool waits = s.delayed_at != 0;
   const limiter::verdict verdict = snapshot->limits->admit(charges, waits ? &s.place : nullptr, now);
   if (!waits && verdict.observed != 0) {
     for (std::uint32_t index = 0; index < charges.size; ++index) {
@@ -38,9 +44,12 @@ step engine::state::admit(session& s, limiter::charges& charges, bool transactio
     }
   }
   if (verdict.what == limiter::admission::admitted) {
+    for (const limiter::charge& item : charges.all()) {
+      if (item.cost > item.from->clock().to_units(item.from->burst_tokens())) stats.oversized_costs.add(1);
+    }
     if (waits) {
       stats.delay.observe(now - s.delayed_at);
-      leave_line(s);
+      end_delay(s);
     }
     return step::taken;
   }
@@ -48,7 +57,7 @@ step engine::state::admit(session& s, limiter::charges& charges, bool transactio
   if (verdict.what == limiter::admission::rejected || (waits && now >= s.delay_until)) {
     count_rule(stats.rejected, *holder.which, s);
     throttled_line(scratch, *holder.which, s, verdict.wait, transaction);
-    leave_line(s);
+    end_delay(s);
     return step::taken;
   }
   if (!waits) {

@@ -7,8 +7,20 @@
 namespace tidegate::session {
 
 namespace {
+
 using phase = upstream_connection::phase;
+
+bool hello_logs_in(const resp::request& request) noexcept {
+  for (std::size_t index = 2; index < request.size(); ++index) {
+    const std::string_view word = request[index];
+    if (word.size() == 4 && (word[0] | 0x20) == 'a' && (word[1] | 0x20) == 'u' && (word[2] | 0x20) == 't' && (word[3] | 0x20) == 'h') {
+      return true;
+    }
+  }
+  return false;
 }
+
+}  // namespace
 
 void engine::state::put(std::vector<std::unique_ptr<upstream_connection>>& where, std::unique_ptr<upstream_connection> c) {
   c->list_index = where.size();
@@ -37,6 +49,8 @@ std::string engine::state::dedicated_name(const session& s) {
 
 upstream_connection* engine::state::own_of(session& s, const resp::command_spec& spec, const resp::request& request,
                                            bool exchange) {
+  // What served an exchange has the user and the db of whoever had it before: nothing else of this session may run there.
+  if (s.own != nullptr && s.exchanging && s.in_flight == 0 && s.own->at == phase::ready) release_own(s);
   if (s.own != nullptr) {
     if (s.own->at == phase::ready) {
       s.connection_until = 0;
@@ -57,6 +71,8 @@ upstream_connection* engine::state::own_of(session& s, const resp::command_spec&
       hold_session(s, hold_reason::exchange);
       return nullptr;
     }
+    if (s.in_exchange_line) std::erase(exchange_line, &s);
+    s.in_exchange_line = false;
     ++exchanges;
     s.exchanging = true;
   }
@@ -85,7 +101,7 @@ upstream_connection* engine::state::own_of(session& s, const resp::command_spec&
   }
   c->owner = &s;
   s.own = c.get();
-  const bool login = exchange && (spec.kind == resp::special::auth || spec.kind == resp::special::hello);
+  const bool login = exchange && (spec.kind == resp::special::auth || (spec.kind == resp::special::hello && hello_logs_in(request)));
   c->want_user = login && c->at == phase::ready ? c->user : login && spec.kind == resp::special::auth ? "" : upstream_user(s);
   c->want_protocol = s.protocol;
   c->want_db = exchange ? c->db : s.db;
@@ -148,6 +164,7 @@ void engine::state::consider_release(session& s) {
     drop_connection(*s.own);
     return;
   }
+  if (!s.own->line.empty()) return;  // follow-ups are still due: finish() comes back to it
   if (s.own->retiring && s.own->line.empty() && s.own->at == phase::ready && s.sticky) {
     close_session(s, close_how::graceful);
     return;
@@ -175,15 +192,41 @@ void engine::state::release_own(session& s) {
   stats.idle_connections.add(1);
 }
 
+// A client is gone. A dead BLPOP takes no item, a dead MULTI leaves nothing: then its connection goes at once. One with
+// nothing but replies due is read to the last of them, for the books and the follow-ups, and closed then.
+void engine::state::part_from_own(session& s) {
+  upstream_connection& own = *s.own;
+  const bool at_once = waits_for_events(s) || own.at != phase::ready;
+  if (!at_once && !s.sticky && own.line.empty()) {
+    release_own(s);
+    return;
+  }
+  s.own = nullptr;
+  s.current = nullptr;
+  own.owner = nullptr;
+  own.retiring = true;
+  end_exchange(s);
+  if (at_once || own.line.empty()) {
+    end_connection(own, close_how::graceful, "client gone");
+  } else {
+    set_reading(own, true);
+  }
+}
+
+void engine::state::wake_exchange_line() {
+  for (std::uint32_t free = exchanges; free < bounds::exchanges_at_once && !exchange_line.empty(); ++free) {
+    session* next = exchange_line.front();
+    exchange_line.pop_front();
+    next->in_exchange_line = false;
+    make_runnable(*next);
+  }
+}
+
 void engine::state::end_exchange(session& s) {
   if (!s.exchanging) return;
   s.exchanging = false;
   --exchanges;
-  if (exchange_line.empty()) return;
-  session* next = exchange_line.front();
-  exchange_line.pop_front();
-  next->in_exchange_line = false;
-  make_runnable(*next);
+  wake_exchange_line();
 }
 
 void engine::state::drop_connection(upstream_connection& c) {

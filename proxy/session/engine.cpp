@@ -18,6 +18,19 @@ engine::state::state(engine_options options, shell& where)
 
 engine::state::~state() {
   delete posted_snapshot.exchange(nullptr);
+  // Sessions that are gone but have replies due are known to the lines alone.
+  const auto gather = [&](upstream_connection& c) {
+    for (std::size_t index = 0; index < c.line.size(); ++index) {
+      session* s = c.line.at(index).owner;
+      if (s != nullptr && s->gone) bury(*s);
+    }
+  };
+  for (auto& group : groups) {
+    for (auto& lane : group->lanes) gather(*lane);
+  }
+  for (auto* list : {&owned, &idle, &retired, &dead_connections}) {
+    for (auto& c : *list) gather(*c);
+  }
   for (session* s = sessions; s != nullptr;) {
     leave_line(*s);
     delete std::exchange(s, s->next);
@@ -26,6 +39,18 @@ engine::state::~state() {
 }
 
 void engine::state::use_snapshot(std::shared_ptr<const policy::snapshot> next) {
+  // Those in a line leave it before its bucket may go, and ask again in the order in which they came.
+  std::vector<session*> delayed;
+  for (session* s = sessions; s != nullptr; s = s->next) {
+    if (s->place.where != nullptr) delayed.push_back(s);
+  }
+  std::sort(delayed.begin(), delayed.end(), [](const session* a, const session* b) {
+    return a->delayed_at != b->delayed_at ? a->delayed_at < b->delayed_at : a->place.ticket < b->place.ticket;
+  });
+  for (session* s : delayed) {
+    leave_line(*s);
+    make_runnable(*s);
+  }
   snapshot = std::move(next);
   evaluator.use(*snapshot);
   rule_numbers.clear();
@@ -72,11 +97,13 @@ void engine::state::take_posted() {
     }
     for (auto& group : groups) {
       for (auto& lane : group->lanes) {
-        if (lane->io != nullptr) world.close(*lane, close_how::graceful);
-        lane->io = nullptr;
-        lane->at = upstream_connection::phase::closed;
+        if (lane->at != upstream_connection::phase::closed) end_connection(*lane, close_how::graceful, "stopped");
       }
     }
+    for (auto* list : {&owned, &retired}) {
+      while (!list->empty()) end_connection(*list->back(), close_how::graceful, "stopped");
+    }
+    while (!idle.empty()) drop_connection(*idle.back());
   }
 }
 
@@ -126,6 +153,7 @@ void engine::state::flush_stream(stream& which) {
   if (which.which() == stream::side::client) {
     auto& s = static_cast<session&>(which);
     if (s.gone) return;
+    account(s);
     if (s.own != nullptr && s.out.size() < bounds::session_out_low) set_reading(*s.own, true);
     if (s.out.empty() && s.closing && s.in_flight == 0) close_session(s, close_how::graceful);
   } else {
@@ -172,6 +200,7 @@ void engine::state::close_session(session& s, close_how how) {
   stop_waiting(s);
   if (s.in_exchange_line) std::erase(exchange_line, &s);
   s.in_exchange_line = false;
+  wake_exchange_line();  // its turn may have been the next
   timers.cancel(s);
   if (s.previous != nullptr) s.previous->next = s.next;
   if (s.next != nullptr) s.next->previous = s.previous;
@@ -189,27 +218,20 @@ void engine::state::close_session(session& s, close_how how) {
   leave_group(s);
   if (s.named) opts.registry->release_client(s.client, now);
   s.named = false;
-  if (s.own != nullptr) {
-    upstream_connection& own = *s.own;
-    const bool waits = s.blocking_in_flight > 0 || s.watching || (s.tx && s.tx->open) || s.unframed ||
-                       s.subscriptions[0] + s.subscriptions[1] + s.subscriptions[2] > 0;
-    if (waits || s.sticky || own.at != upstream_connection::phase::ready || s.in_flight == 0) {
-      // A dead BLPOP takes no item, a dead MULTI leaves nothing: the connection goes with its client, at once.
-      if (waits || own.at != upstream_connection::phase::ready || own.line.empty()) {
-        s.own = nullptr;
-        end_exchange(s);
-        if (!waits && !s.sticky && own.at == upstream_connection::phase::ready && !own.spoiled) {
-          s.own = &own;
-          release_own(s);
-        } else {
-          upstream_ended(own, "client gone");
-        }
-      } else {
-        own.spoiled = true;  // drained for its bookings, then closed
-      }
-    }
-  }
+  if (s.own != nullptr) part_from_own(s);
   if (s.in_flight == 0) bury(s);
+}
+
+bool engine::state::waits_for_events(const session& s) noexcept {
+  return s.blocking_in_flight > 0 || s.watching || (s.tx && s.tx->open) || s.unframed ||
+         s.subscriptions[0] + s.subscriptions[1] + s.subscriptions[2] > 0;
+}
+
+void engine::state::end_connection(upstream_connection& c, close_how how, std::string_view why) {
+  // One that is still opening is the shell's to give up as well.
+  if (c.io != nullptr || c.at == upstream_connection::phase::connecting) world.close(c, how);
+  c.io = nullptr;
+  upstream_ended(c, why);
 }
 
 // Closes once everything it asked for was answered and sent; takes no new bytes from now on.
@@ -375,9 +397,7 @@ void engine::end_of_stream(stream& from) {
   }
   auto& s = static_cast<session&>(from);
   if (s.gone) return;
-  const bool waits = s.blocking_in_flight > 0 || s.watching || (s.tx && s.tx->open) || s.unframed ||
-                     s.subscriptions[0] + s.subscriptions[1] + s.subscriptions[2] > 0;
-  if (waits) {
+  if (state::waits_for_events(s)) {
     e.close_session(s, close_how::graceful);
     return;
   }

@@ -99,6 +99,9 @@ struct engine::state {
   void make_runnable(session& s);
   void rearm(session& s);
   void close_session(session& s, close_how how);
+  // Whether its connection carries a wait or a state that dies with its client.
+  [[nodiscard]] static bool waits_for_events(const session& s) noexcept;
+  void end_connection(upstream_connection& c, close_how how, std::string_view why);
   void bury(session& s);
   void close_when_done(session& s);
   void set_reading(stream& which, bool wanted);
@@ -121,6 +124,7 @@ struct engine::state {
   void keep_parser(session& s);
   void drop_parser(session& s);
   step handle(session& s, const resp::request& request);
+  step handle_one(session& s, const resp::request& request);
   step dispatch(session& s, const resp::command_spec& spec, const resp::request& request);
   [[nodiscard]] bool wants_own(const session& s, const resp::command_spec& spec, const resp::request& request) const;
   void note_command(session& s, const resp::command_spec& spec);
@@ -137,16 +141,20 @@ struct engine::state {
   void push_slot(session& s, upstream_connection& to, const slot& item);
   void append_request(upstream_connection& to, const resp::request& request);
   void send_own(upstream_connection& to, std::string_view name, slot_kind kind);
+  void send_select(upstream_connection& to, std::uint32_t db);
+  void assume_exchange(session& s, upstream_connection& to, const resp::command_spec& spec);
   void note_state_change(session& s, upstream_connection& to, const resp::command_spec& spec, const resp::request& request);
   void send_follow_ups(upstream_connection& to, const ttl::plan& plan, const resp::request& request, std::uint16_t command);
   void send_follow_up(upstream_connection& to, std::string_view key, const ttl::follow_up& what, std::uint32_t pattern,
                       std::uint16_t command);
+  void send_exec_follow_ups(session& s, upstream_connection& c, std::uint32_t entries);
   step run_exec(session& s, upstream_connection& to, const resp::command_spec& spec, const resp::request& request);
   void count_own(std::string_view commandstats_name);
 
   // --- admission.cpp: limits
   step admit(session& s, limiter::charges& charges, bool transaction);
   void leave_line(session& s);
+  void end_delay(session& s);  // the command that waited is done with
   void count_rule(counter_map& where, const limiter::rule& rule, const session& s);
   void throttled_line(std::string& out, const limiter::rule& rule, const session& s, steady_ns wait, bool exec);
 
@@ -196,6 +204,8 @@ struct engine::state {
   void warmed(upstream_connection& c);
   void consider_release(session& s);
   void release_own(session& s);
+  void part_from_own(session& s);
+  void wake_exchange_line();
   void drop_connection(upstream_connection& c);   // closes and forgets; sessions are told by the caller
   static void put(std::vector<std::unique_ptr<upstream_connection>>& where, std::unique_ptr<upstream_connection> c);
   static std::unique_ptr<upstream_connection> take(std::vector<std::unique_ptr<upstream_connection>>& from, std::size_t index);

@@ -44,6 +44,20 @@ bool changes_connection(resp::special kind) noexcept {
   }
 }
 
+// The db into which MOVE and COPY … DB put their key; -1: the connection's own.
+std::int64_t other_db(const resp::command_spec& spec, const resp::request& request) noexcept {
+  std::string_view text;
+  if (spec.kind == resp::special::move && request.size() == 3) text = request[2];
+  if (spec.kind == resp::special::copy) {
+    for (std::size_t index = 3; index + 1 < request.size(); ++index) {
+      if (equals_folded(request[index], "db")) text = request[index + 1];
+    }
+  }
+  std::uint32_t db = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), db);
+  return !text.empty() && parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() ? std::int64_t{db} : -1;
+}
+
 }  // namespace
 
 void engine::state::append_request(upstream_connection& to, const resp::request& request) {
@@ -61,6 +75,16 @@ void engine::state::push_slot(session& s, upstream_connection& to, const slot& i
       book(item);
       if (item.series != nullptr) stats.writes_assumed.add(1);
     }
+    return;
+  }
+  if (s.replies != reply_mode::on && item.kind == slot_kind::subscribe) {
+    // Subscriptions speak all the same; only a refusal is kept silent.
+    if (s.replies == reply_mode::skip_next) s.replies = reply_mode::on;
+    slot silenced = item;
+    silenced.flags |= slot::silenced;
+    to.line.push(silenced);
+    ++s.in_flight;
+    s.current = &to;
     return;
   }
   if (s.replies != reply_mode::on) {
@@ -92,6 +116,11 @@ void engine::state::send_own(upstream_connection& to, std::string_view name, slo
 
 void engine::state::send_follow_up(upstream_connection& to, std::string_view key, const ttl::follow_up& what,
                                    std::uint32_t pattern, std::uint16_t command) {
+  if (to.unframed) {
+    // Its reply could not be kept from the client.
+    stats.ttl_failed.add(label_key(pattern));
+    return;
+  }
   ttl::append_follow_up(to.out, key, what, snapshot->expire_options);
   const std::string_view name = !snapshot->expire_options ? "eval" : what.ttl_ms % 1000 == 0 ? "expire" : "pexpire";
   if (to.owner != nullptr && to.owner->replies == reply_mode::off) {
@@ -107,8 +136,24 @@ void engine::state::send_follow_up(upstream_connection& to, std::string_view key
 
 void engine::state::send_follow_ups(upstream_connection& to, const ttl::plan& plan, const resp::request& request,
                                     std::uint16_t command) {
+  const std::int64_t db = other_db(snapshot->commands->by_id(command), request);
+  const bool elsewhere = db >= 0 && db != to.db;
+  const std::uint32_t home = to.db;
+  if (elsewhere) send_select(to, static_cast<std::uint32_t>(db));
   for (const ttl::follow_up& what : plan.follow_ups) {
     send_follow_up(to, request[what.key_index], what, snapshot->ttl_pattern_numbers[what.rule], command);
+  }
+  if (elsewhere) send_select(to, home);
+}
+
+// For a follow-up in another db than the session's; `to.db` stays what the session has.
+void engine::state::send_select(upstream_connection& to, std::uint32_t db) {
+  if (to.unframed) return;
+  resp::append_command(to.out, "SELECT", std::to_string(db));
+  if (to.owner != nullptr && to.owner->replies == reply_mode::off) {
+    count_own("select");
+  } else {
+    send_own(to, "select", slot_kind::own);
   }
 }
 
@@ -170,7 +215,8 @@ step engine::state::forward(session& s, upstream_connection& to, const resp::com
       item.pattern = snapshot->ttl_pattern_numbers[plan->rule];
     }
   }
-  if (spec.kind == resp::special::wait && !in_multi) {
+  if (spec.kind == resp::special::wait && !in_multi && s.replies == reply_mode::on && !to.unframed) {
+    // Under CLIENT REPLY the session has not left this connection since: its last command is behind its writes already.
     // WAIT asks about the offset of this connection's last command: give it one that is behind every write of the session.
     resp::append_command(to.out, "PING");
     send_own(to, "ping", slot_kind::own);
@@ -199,6 +245,7 @@ step engine::state::forward(session& s, upstream_connection& to, const resp::com
       item.extra = s.tx->count;
       s.tx->count = 0;
     }
+    if (spec.kind == resp::special::multi) item.extra = in_multi ? 0 : 1;  // 1: it opens a transaction
     note_state_change(s, to, spec, request);
     if (to.unframed) item.flags &= static_cast<std::uint16_t>(~slot::blocking);
     if ((spec.dedicated == resp::dedicate::blocking || (spec.blocking_option && resp::may_block(spec, request))) &&
@@ -232,7 +279,8 @@ step engine::state::forward(session& s, upstream_connection& to, const resp::com
     if (queued) {
       for (const ttl::follow_up& what : plan->follow_ups) {
         s.tx->follow_ups.push_back({item.extra, snapshot->ttl_pattern_numbers[what.rule], what,
-                                    std::string(request[what.key_index])});
+                                    std::string(request[what.key_index]),
+                                    static_cast<std::int32_t>(other_db(spec, request))});
       }
     } else {
       send_follow_ups(to, *plan, request, spec.id);
@@ -244,7 +292,7 @@ step engine::state::forward(session& s, upstream_connection& to, const resp::com
 // What follows from a command's being sent, whatever it answers; what follows from its answer is in replies.cpp.
 void engine::state::note_state_change(session& s, upstream_connection& to, const resp::command_spec& spec,
                                       const resp::request& request) {
-  if (!spec.arity_ok(request.size())) return;
+  if (!spec.arity_ok(request.size()) || to.unframed) return;  // where nothing is told apart, nothing is waited for
   switch (spec.kind) {
     case resp::special::multi:
       if (!s.tx) s.tx = std::make_unique<transaction>();
@@ -282,7 +330,13 @@ void engine::state::note_state_change(session& s, upstream_connection& to, const
     case resp::special::select:
     case resp::special::reset:
       remember_exchange(s, spec, request);
-      hold_session(s, hold_reason::barrier);
+      // RESET ends CLIENT REPLY OFF and is answered.
+      if (spec.kind == resp::special::reset && s.replies == reply_mode::off) s.replies = reply_mode::on;
+      if (s.replies != reply_mode::on) {
+        assume_exchange(s, to, spec);
+      } else {
+        hold_session(s, hold_reason::barrier);
+      }
       break;
     default:
       if (spec.dedicated == resp::dedicate::client || spec.dedicated == resp::dedicate::subscribe) s.sticky = true;
@@ -332,6 +386,9 @@ step engine::state::run_exec(session& s, upstream_connection& to, const resp::co
       to.line.push(item);
       ++s.in_flight;
       s.current = &to;
+    } else {
+      tx.take(item.extra);
+      count_own("discard");
     }
     reply_locally(s, refusal);
     mark_dirty(to);

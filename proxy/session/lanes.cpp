@@ -112,6 +112,18 @@ void engine::state::connection_ready(upstream_connection& c) {
 
 // The proxy's own words come first and are answered before any client's.
 void engine::state::start_prelude(upstream_connection& c) {
+  const bool only_name = c.at == phase::ready && (c.want_user.empty() || c.user == c.want_user) &&
+                         c.protocol == c.want_protocol && c.db == c.want_db;
+  if (only_name) {
+    // A name changes nothing that a command could notice: its answer need not be waited for.
+    if (!c.want_name.empty() && c.name != c.want_name) {
+      resp::append_command(c.out, "CLIENT", "SETNAME", c.want_name);
+      send_own(c, "client|setname", slot_kind::prelude);
+      c.name = c.want_name;
+      mark_dirty(c);
+    }
+    return;
+  }
   c.at = phase::prelude;
   c.prelude_failed = c.login_refused = c.login_required = false;
   c.heard_at = now;
@@ -154,11 +166,13 @@ void engine::state::start_prelude(upstream_connection& c) {
 
 void engine::state::finish_prelude_reply(upstream_connection& c, const slot& item) {
   count_answered(c, item);
+  if (c.at != phase::prelude) return;
   if (c.framer.is_error()) {
     const resp::error_code code = resp::classify_error(c.framer.error_text());
     switch (item.special) {
       case resp::special::auth:
-        c.login_refused = true;
+        // A server that is full refuses everybody: that says nothing of this secret.
+        (c.framer.error_text().starts_with("ERR max number of clients") ? c.prelude_failed : c.login_refused) = true;
         break;
       case resp::special::client_setname:
         // A name is a courtesy: a user may lack the right to it. NOAUTH tells that a login is required here.
@@ -205,14 +219,16 @@ void engine::state::prelude_done(upstream_connection& c) {
   }
   if (c.login_refused || (c.prelude_failed && !c.login_required)) {
     if (c.login_refused) stats.upstream_errors.add(static_cast<std::uint64_t>(upstream_error::login));
-    if (c.login_refused && c.group != nullptr && !logins_are_ours()) {
+    if (c.login_refused && !logins_are_ours()) {
       // The secret that was good is good no longer: whoever lives on it must log in again.
-      secrets.erase(c.group->user);
+      const std::string user = c.want_user;
+      secrets.erase(user);
       for (session* s = sessions; s != nullptr;) {
         session* const next = s->next;
-        if (s->group == c.group) close_session(*s, close_how::graceful);
+        if (s->user == user) close_session(*s, close_how::graceful);
         s = next;
       }
+      if (c.at == phase::closed) return;  // it went with its owner
     }
     if (c.io != nullptr) world.close(c, close_how::graceful);
     c.io = nullptr;
@@ -287,12 +303,8 @@ void engine::state::retire_lane(lane_group& group, std::size_t index) {
   if (old->at == phase::ready) stats.lanes.add(-1);
   release_waiting(*old);
   if (old->line.empty() || old->at != phase::ready) {
-    std::vector<std::unique_ptr<upstream_connection>> one;
     put(retired, std::move(old));
-    upstream_connection& c = *retired.back();
-    if (c.io != nullptr) world.close(c, close_how::graceful);
-    c.io = nullptr;
-    upstream_ended(c, "address changed");
+    end_connection(*retired.back(), close_how::graceful, "address changed");
     return;
   }
   put(retired, std::move(old));
@@ -313,8 +325,14 @@ void engine::state::address_changed() {
   for (std::size_t index = owned.size(); index-- > 0;) {
     upstream_connection& c = *owned[index];
     c.retiring = true;
-    if (c.line.empty() && c.owner != nullptr && !c.owner->gone && c.at == phase::ready) {
-      close_session(*c.owner, close_how::graceful);
+    if (c.line.empty() && c.owner != nullptr && c.at == phase::ready) {
+      const session& s = *c.owner;
+      if (s.sticky || waits_for_events(s)) {
+        close_session(*c.owner, close_how::graceful);
+      } else if (!c.owner->release_due) {
+        c.owner->release_due = true;
+        release_due.push_back(c.owner);
+      }
     }
   }
 }

@@ -34,7 +34,6 @@ void engine::state::deliver(session& s, std::string_view bytes) {
   }
   s.out.append(bytes);
   mark_dirty(s);
-  account(s);
   if (s.own != nullptr && s.current == s.own && s.out.size() > bounds::session_out_high) set_reading(*s.own, false);
 }
 
@@ -60,7 +59,7 @@ void engine::state::reply_locally(session& s, std::string_view line) {
 void engine::state::emit_local(upstream_connection& c) {
   while (!c.line.empty() && c.line.front().kind == slot_kind::local) {
     const slot item = c.line.front();
-    c.line.pop();
+    pop(c);
     session& s = *item.owner;
     if (!s.gone) {
       deliver(s, s.local.view().substr(0, item.extra));
@@ -105,7 +104,10 @@ bool engine::state::answer_locally(session& s, const resp::command_spec& spec, c
       s.who.client_name = name;
       name_session(s, false);
     }
-    if (s.own != nullptr) return false;  // its connection shall carry the name too; Redis answers
+    if (s.own != nullptr && wants_own(s, spec, request)) {  // its connection shall carry the name too; Redis answers
+      if (valid_name(name)) s.own->name = name;
+      return false;
+    }
     reply_locally(s, valid_name(name)
                          ? "+OK\r\n"
                          : "-ERR Client names cannot contain spaces, newlines or special characters.\r\n");
@@ -119,7 +121,7 @@ bool engine::state::answer_locally(session& s, const resp::command_spec& spec, c
     s.who.library = request[3];
     name_session(s, false);
   }
-  if (s.own != nullptr || !snapshot->commands->known_upstream(spec.id)) return false;
+  if ((s.own != nullptr && wants_own(s, spec, request)) || !snapshot->commands->known_upstream(spec.id)) return false;
   reply_locally(s, "+OK\r\n");
   return true;
 }

@@ -95,6 +95,28 @@ void engine::state::finish_exchange(session& s, upstream_connection& c, const sl
   if (asked.has_auth || asked.has_name) name_session(s, false);
 }
 
+// CLIENT REPLY keeps the answer from us. What can be told from the request alone is taken for granted, so that the session
+// stays where Redis most likely has it; a login is not: nobody gets an identity unproven.
+void engine::state::assume_exchange(session& s, upstream_connection& to, const resp::command_spec& spec) {
+  const auto found = pending_exchanges.find(&s);
+  if (found == pending_exchanges.end()) return;
+  const exchange_request asked = std::move(found->second);
+  pending_exchanges.erase(found);
+  to.spoiled = true;
+  if (spec.kind == resp::special::reset) {
+    reset_connection(s, to);
+    return;
+  }
+  if (asked.has_auth) return;
+  if (spec.kind == resp::special::select) s.db = to.db = asked.db;
+  if (asked.protocol == 2 || asked.protocol == 3) s.protocol = to.protocol = asked.protocol;
+  if (asked.has_name) {
+    s.name = to.name = asked.name;
+    s.who.client_name = asked.name;
+    name_session(s, false);
+  }
+}
+
 void engine::state::reset_state(session& s) {
   s.user.clear();
   s.name.clear();
@@ -202,6 +224,10 @@ step engine::state::login_locally(session& s, const resp::command_spec& spec, co
   // The protocol is the upstream's to grant: asked without the client's words on who it is.
   upstream_connection* to = own_of(s, spec, request, true);
   if (to == nullptr) return step::held;
+  if (s.in_flight > 0 && s.current != to) {
+    hold_session(s, hold_reason::drain);
+    return step::held;
+  }
   note_command(s, spec);
   if (version != 0) {
     resp::append_command(to->out, "HELLO", request[1]);

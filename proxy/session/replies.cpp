@@ -61,6 +61,14 @@ void engine::state::upstream_received(upstream_connection& c, std::string_view b
     if (c.io == nullptr) return;
     if (found.state == resp::reply_framer::status::incomplete) return;
 
+    if (!c.line.empty() && (c.line.front().flags & slot::silenced) != 0 && !is_confirmation(c.framer.kind())) {
+      session& refused = *c.line.front().owner;  // its refusal was not sent: this answers what stands behind it
+      if (!c.framer.is_push() && !is_message(c.framer.kind())) {
+        pop(c);
+        slot_done(refused);
+        emit_local(c);
+      }
+    }
     if (out_of_band(c)) continue;
     if (c.line.empty()) {
       unsolicited(c);
@@ -193,6 +201,10 @@ void engine::state::finish(upstream_connection& c, slot& item) {
   }
   if (c.io == nullptr) return;
   emit_local(c);
+  if (c.line.empty() && c.owner != nullptr && !c.owner->release_due) {
+    c.owner->release_due = true;
+    release_due.push_back(c.owner);
+  }
   if (c.retiring && c.line.empty()) {
     if (c.owner == nullptr) {
       world.close(c, close_how::graceful);
@@ -237,6 +249,7 @@ void engine::state::finish_exec(session& s, upstream_connection& c, slot& item) 
     std::size_t element = 0;
     for (std::uint32_t index = 0; index < item.extra && index < tx.entries.size(); ++index) {
       queued_command& entry = tx.entries[index];
+      entry.ran = false;
       if (!entry.answered_queued) continue;
       const resp::element_outcome outcome =
           element < tx.outcomes.size() ? tx.outcomes[element] : resp::element_outcome{};
@@ -251,18 +264,9 @@ void engine::state::finish_exec(session& s, upstream_connection& c, slot& item) 
         counts.add(label_key(entry.books.pattern, entry.books.command));
       }
       book(entry.books);
-      if (failed) continue;
-      if (entry.db >= 0) {
-        s.db = c.db = static_cast<std::uint32_t>(entry.db);
-        if (!s.gone) leave_group(s);
-      }
-      // Behind the transaction and before the session's next command: inside it, a user without the right to EXPIRE
-      // would lose it whole.
-      if (s.gone) continue;
-      for (const queued_follow_up& follow : tx.follow_ups) {
-        if (follow.entry == tx.base + index) send_follow_up(c, follow.key, follow.what, follow.pattern, entry.books.command);
-      }
+      entry.ran = !failed;
     }
+    send_exec_follow_ups(s, c, item.extra);
     if (tx.odd) {
       // What the transaction did to the connection is not followed element by element: it stays this session's.
       s.sticky = s.sticky_for_good = true;
@@ -274,11 +278,41 @@ void engine::state::finish_exec(session& s, upstream_connection& c, slot& item) 
   tx.take(item.extra);
 }
 
+// Behind the transaction and before the session's next command: inside it, a user without the right to EXPIRE would lose it
+// whole. Each in the db in which its command ran.
+void engine::state::send_exec_follow_ups(session& s, upstream_connection& c, std::uint32_t entries) {
+  transaction& tx = *s.tx;
+  const std::uint32_t before = c.db;
+  for (std::uint32_t index = 0; index < entries && index < tx.entries.size(); ++index) {
+    const queued_command& entry = tx.entries[index];
+    if (entry.ran && entry.db >= 0) c.db = static_cast<std::uint32_t>(entry.db);
+  }
+  if (c.db != before) {
+    s.db = c.db;
+    if (!s.gone) leave_group(s);
+  }
+  std::uint32_t ran_in = before;
+  std::uint32_t stands_in = c.db;
+  for (std::uint32_t index = 0; index < entries && index < tx.entries.size(); ++index) {
+    const queued_command& entry = tx.entries[index];
+    if (!entry.ran) continue;
+    if (entry.db >= 0) ran_in = static_cast<std::uint32_t>(entry.db);
+    for (const queued_follow_up& follow : tx.follow_ups) {
+      if (follow.entry != tx.base + index) continue;
+      const std::uint32_t wanted = follow.db >= 0 ? static_cast<std::uint32_t>(follow.db) : ran_in;
+      if (wanted != stands_in) send_select(c, wanted);
+      stands_in = wanted;
+      send_follow_up(c, follow.key, follow.what, follow.pattern, entry.books.command);
+    }
+  }
+  if (stands_in != c.db) send_select(c, c.db);
+}
+
 void engine::state::finish_special(session& s, upstream_connection& c, slot& item) {
   const bool failed = c.framer.is_error();
   switch (item.special) {
     case resp::special::multi:
-      if (failed && s.tx && s.tx->open) s.multi_failed = true;
+      if (failed && item.extra == 1 && s.tx && s.tx->open) s.multi_failed = true;
       break;
     case resp::special::discard:
       if (s.tx) s.tx->take(item.extra);
@@ -364,6 +398,7 @@ void engine::state::upstream_ended(upstream_connection& c, std::string_view why)
         for (std::uint32_t index = 0; index < item.extra && index < s->tx->entries.size(); ++index) {
           if (s->tx->entries[index].answered_queued) lose(s->tx->entries[index].books);
         }
+        s->tx->take(item.extra);
       }
       lose(item);
     }
@@ -382,6 +417,7 @@ void engine::state::upstream_ended(upstream_connection& c, std::string_view why)
     slot_done(*s);
   }
   c.rtt_slots_left = 0;
+  if (was_serving || c.group == nullptr) release_waiting(c);  // those for whose requests it had no room
 
   if (c.group != nullptr) {
     // A lane opens again when somebody needs it; failing ones wait longer each time.
@@ -397,7 +433,9 @@ void engine::state::upstream_ended(upstream_connection& c, std::string_view why)
     c.owner = nullptr;
     if (owner->current == &c) owner->current = nullptr;
     end_exchange(*owner);
-    if (!was_serving && !owner->closing) {
+    if (!was_serving && !owner->closing && owner->hold != hold_reason::connection) {
+      // It never opened, and by now nobody waits for it.
+    } else if (!was_serving && !owner->closing) {
       // It never opened: the session tries again until its patience ends.
       await_connection(*owner, nullptr);
       owner->look_again_at = now + jittered(bounds::retry_min);

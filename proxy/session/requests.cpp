@@ -31,6 +31,8 @@ void engine::state::client_received(session& s, std::string_view bytes) {
 }
 
 void engine::state::go_on(session& s) {
+  // What made it runnable may have been something else than the replies for which it waits.
+  if ((s.hold == hold_reason::barrier || s.hold == hold_reason::drain) && s.in_flight > 0) return;
   s.hold = hold_reason::none;
   if (!s.held.empty()) {
     const std::size_t taken = take_commands(s, s.held.view());
@@ -44,7 +46,7 @@ void engine::state::go_on(session& s) {
   }
   if (s.hold == hold_reason::none) {
     s.unavailable_bytes = 0;
-    leave_line(s);
+    end_delay(s);
     if (s.finished_sending || draining) {
       close_when_done(s);
     } else if (!s.closing) {
@@ -52,6 +54,10 @@ void engine::state::go_on(session& s) {
     }
   }
   if (s.gone) return;
+  if (s.finished_sending && (s.hold == hold_reason::none ? waits_for_events(s) : s.blocking_in_flight > 0)) {
+    close_session(s, close_how::graceful);  // it began to wait after its FIN: nobody will hear the answer
+    return;
+  }
   account(s);
   rearm(s);
 }
@@ -59,6 +65,10 @@ void engine::state::go_on(session& s) {
 std::size_t engine::state::take_commands(session& s, std::string_view bytes) {
   std::size_t taken = 0;
   bind_if_stale(s);
+  if (s.release_due) {
+    consider_release(s);
+    if (s.gone) return bytes.size();
+  }
   while (taken < bytes.size() && s.hold == hold_reason::none && !s.closing) {
     resp::request_parser& from = s.parser ? *s.parser : parser;
     from.set_authenticated(!s.user.empty() || s.group == nullptr || !s.group->login_required);
@@ -125,6 +135,7 @@ void engine::state::protocol_error(session& s, std::string_view line) {
   stats.client_errors.add(static_cast<std::uint64_t>(client_error::protocol));
   drop_parser(s);
   reply_locally(s, line);
+  if (s.gone) return;
   s.closing = true;
   s.held.clear();
   set_reading(s, false);
@@ -138,7 +149,7 @@ void engine::state::note_command(session& s, const resp::command_spec& spec) {
 // Whether this command must not share a connection.
 bool engine::state::wants_own(const session& s, const resp::command_spec& spec, const resp::request& request) const {
   if (s.sticky || s.watching || (s.tx && s.tx->open) || s.unframed) return true;
-  if (s.own != nullptr && s.in_flight > 0) return true;  // it goes on where its replies are due
+  if (s.own != nullptr && s.in_flight > 0 && s.current == s.own) return true;  // it goes on where its replies are due
   if (s.out.size() > bounds::session_out_dedicate) return true;
   if (s.user.empty() && !logins_are_ours() && s.group != nullptr && s.group->login_required) return true;
   switch (spec.dedicated) {
@@ -177,6 +188,18 @@ bool is_exchange(const resp::command_spec& spec) noexcept {
 }  // namespace
 
 step engine::state::handle(session& s, const resp::request& request) {
+  const step result = handle_one(s, request);
+  if (s.delayed_at != 0) {
+    if (result == step::taken) {
+      end_delay(s);
+    } else if (s.hold != hold_reason::limit) {
+      leave_line(s);  // who cannot take its turn keeps nobody else from it
+    }
+  }
+  return result;
+}
+
+step engine::state::handle_one(session& s, const resp::request& request) {
   const resp::command_spec& spec = evaluator.identify(request);
   if (s.in_flight >= bounds::in_flight_max) {
     hold_session(s, hold_reason::depth);
@@ -195,7 +218,6 @@ step engine::state::handle(session& s, const resp::request& request) {
       stop_waiting(s);
       s.hold = hold_reason::none;
       s.connection_until = 0;
-      leave_line(s);
       stats.client_errors.add(static_cast<std::uint64_t>(client_error::unavailable));
       reply_locally(s, "-ERR upstream unavailable\r\n");
       note_command(s, spec);

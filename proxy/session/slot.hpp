@@ -37,6 +37,7 @@ struct slot {
     begun = 128,        // bytes of its reply went to the owner
     refused_exec = 256, // EXEC that the proxy replaced by DISCARD
     booked = 512,       // already counted (a blocking write that is waiting)
+    silenced = 1024,    // SUBSCRIBE under CLIENT REPLY: confirmations come, a refusal does not
   };
 
   session* owner = nullptr;

@@ -21,12 +21,14 @@ struct queued_follow_up {
   std::uint32_t pattern = 0; // registry number of the rule's pattern
   ttl::follow_up what;
   std::string key;
+  std::int32_t db = -1;      // where the key went, if the command names a db of its own
 };
 
 struct queued_command {
   slot books;               // what it books when its element of EXEC's reply is known
   std::int32_t db = -1;     // SELECT n inside
   bool answered_queued = false;
+  bool ran = false;         // its element of EXEC's reply was no error
 };
 
 struct transaction {
