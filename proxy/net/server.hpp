@@ -1,9 +1,9 @@
 // The workers and their listeners: starts them, hands them snapshots, addresses and certificates, stops them.
 //
 // Thread safety: called from the control thread (and main); reaches workers by atomics and one eventfd each.
-// Ownership: owns the worker threads, their engines, listening sockets and TLS contexts. Counters can be read after
-// stop(). Invariants: at most 10,000 clients and half of the descriptors (the soft limit is raised to the hard one);
-// SIGPIPE is ignored in the whole process.
+// Ownership: owns the worker threads, their engines, listening sockets and TLS contexts; counters outlive stop().
+// Invariants: at most 10,000 clients, and half of the descriptors (the soft limit is raised to the hard one); SIGPIPE
+// is ignored in the whole process.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>

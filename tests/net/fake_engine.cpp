@@ -25,9 +25,12 @@ bool fake_world::wait_for(const std::string& event, std::size_t times) {
                            [&] { return static_cast<std::size_t>(std::ranges::count(events_, event)) >= times; });
 }
 
-std::vector<std::string> fake_world::events() const {
-  const std::lock_guard lock(mutex_);
-  return events_;
+std::string fake_world::wait_for_loss() {
+  std::unique_lock lock(mutex_);
+  const auto is_loss = [](const std::string& event) { return event.starts_with("lost: "); };
+  const auto found = [&] { return std::ranges::find_if(events_, is_loss) != events_.end(); };
+  if (!changed_.wait_for(lock, std::chrono::seconds(10), found)) return {};
+  return std::ranges::find_if(events_, is_loss)->substr(6);
 }
 
 void fake_world::later(std::function<void()> what) {

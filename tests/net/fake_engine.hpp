@@ -44,7 +44,8 @@ class fake_world {
   [[nodiscard]] std::size_t count(const std::string& event) const;
   // True once `event` was noted `times` times; false when ten seconds passed.
   [[nodiscard]] bool wait_for(const std::string& event, std::size_t times = 1);
-  [[nodiscard]] std::vector<std::string> events() const;
+  // Why the first stream was lost; empty when ten seconds passed.
+  [[nodiscard]] std::string wait_for_loss();
 
   // To be run at the next begin_turn; wake the worker after it.
   void later(std::function<void()> what);

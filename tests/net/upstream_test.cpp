@@ -43,10 +43,7 @@ struct UpstreamTest : WorkerTest {
     peer_socket accepted = server.accept();
     accepted.start_tls_as_server(shown.certificate, shown.key);
     EXPECT_EQ(accepted.read_to_end().find("SECRET"), std::string::npos);
-    for (const std::string& event : world.events()) {
-      if (event.starts_with("lost: ")) return event.substr(6);
-    }
-    return "not lost";
+    return world.wait_for_loss();
   }
   std::unique_ptr<session::upstream_connection> connection;
 };

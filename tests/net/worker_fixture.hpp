@@ -47,6 +47,14 @@ struct WorkerTest : testing::Test {
     one->wake();
   }
 
+  // Returns when the turn that was under way is over.
+  void finish_turn() {
+    const std::string name = "turn " + std::to_string(++fences);
+    on_worker([this, name] { world.note(name); });
+    ASSERT_TRUE(world.wait_for(name));
+  }
+
+  int fences = 0;
   folder files;
   authority ca{files, "ca"};
   fake_world world;
