@@ -50,7 +50,7 @@ std::string engine::state::dedicated_name(const session& s) {
 upstream_connection* engine::state::own_of(session& s, const resp::command_spec& spec, const resp::request& request,
                                            bool exchange) {
   // What served an exchange has the user and the db of whoever had it before: nothing else of this session may run there.
-  if (s.own != nullptr && s.exchanging && s.in_flight == 0 && s.own->at == phase::ready) release_own(s);
+  if (s.own != nullptr && s.exchanged && s.in_flight == 0 && s.own->at == phase::ready) release_own(s);
   if (s.own != nullptr) {
     if (s.own->at == phase::ready) {
       s.connection_until = 0;
@@ -113,7 +113,7 @@ upstream_connection* engine::state::own_of(session& s, const resp::command_spec&
       : spec.dedicated != resp::dedicate::none ? spec.dedicated : resp::dedicate::exchange)));
   if (!exchange && !session_pooling()) keep_warm(s);
   if (s.own->at == phase::ready) {
-    start_prelude(*s.own);
+    start_prelude(*s.own, unframes(spec));
   } else {
     start_connecting(*s.own);
   }
@@ -224,7 +224,7 @@ void engine::state::wake_exchange_line() {
 
 void engine::state::end_exchange(session& s) {
   if (!s.exchanging) return;
-  s.exchanging = false;
+  s.exchanging = s.exchanged = false;
   --exchanges;
   wake_exchange_line();
 }

@@ -8,7 +8,7 @@
 namespace tidegate::session {
 
 engine::state::state(engine_options options, shell& where)
-    : opts(std::move(options)), world(where), evaluator(*opts.registry) {
+    : opts(std::move(options)), world(where), evaluator(*opts.registry), stats(opts.workers) {
   seed = 0x9e3779b97f4a7c15ULL * (opts.worker + 1);
   address_generation = opts.upstream->address_generation.load(std::memory_order_acquire);
   spare.reserve(bounds::spare_parsers);
@@ -324,6 +324,10 @@ void engine::begin_turn(steady_ns now, std::chrono::milliseconds wall) {
   state_->stats.turns.add(1);
   state_->take_posted();
   state_->run_timers();
+  if (now - state_->folded_at >= bounds::fold_interval) {
+    state_->folded_at = now;
+    state_->stats.writes.fold_retired(*state_->opts.registry);
+  }
 }
 
 void engine::end_turn() {

@@ -42,6 +42,7 @@ inline constexpr steady_ns login_recheck = 10'000'000'000;
 inline constexpr steady_ns probe_patience = 1'000'000'000;
 inline constexpr steady_ns hint_interval = 100'000'000;
 inline constexpr steady_ns blocking_booked_after = 100'000'000;
+inline constexpr steady_ns fold_interval = 1'000'000'000;         // series of names long gone are looked for this often
 inline constexpr std::size_t spare_parsers = 1024;
 }  // namespace bounds
 
@@ -72,6 +73,7 @@ struct engine::state {
   buffer_pool pool;
   timer_heap timers;
   steady_ns now = 0;
+  steady_ns folded_at = 0;
   std::chrono::milliseconds wall{0};
   std::uint64_t seed = 0;
   bool draining = false, stopped = false;
@@ -174,7 +176,8 @@ struct engine::state {
   void leave_group(session& s);
   [[nodiscard]] upstream_connection* lane_of(session& s);
   void open_lane(lane_group& group, upstream_connection& lane);
-  void start_prelude(upstream_connection& c);
+  void start_prelude(upstream_connection& c, bool wait_for_name = false);
+  [[nodiscard]] static bool unframes(const resp::command_spec& spec) noexcept;
   void finish_prelude_reply(upstream_connection& c, const slot& item);
   void await_connection(session& s, upstream_connection* c);
   void start_connecting(upstream_connection& c);

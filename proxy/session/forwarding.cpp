@@ -60,6 +60,11 @@ std::int64_t other_db(const resp::command_spec& spec, const resp::request& reque
 
 }  // namespace
 
+// From here on anything may come at any time: replies can no longer be told apart.
+bool engine::state::unframes(const resp::command_spec& spec) noexcept {
+  return spec.kind == resp::special::monitor || spec.name == "sync" || spec.name == "psync";
+}
+
 void engine::state::append_request(upstream_connection& to, const resp::request& request) {
   if (!request.is_inline) {
     to.out.append(request.raw);
@@ -70,6 +75,7 @@ void engine::state::append_request(upstream_connection& to, const resp::request&
 }
 
 void engine::state::push_slot(session& s, upstream_connection& to, const slot& item) {
+  if (s.exchanging) s.exchanged = true;
   if (to.unframed) {
     if (item.kind == slot_kind::reply && (item.flags & slot::queued) == 0) {
       book(item);
@@ -317,11 +323,6 @@ void engine::state::note_state_change(session& s, upstream_connection& to, const
     case resp::special::subscribe:
       s.sticky = s.subscribed_ever = true;
       break;
-    case resp::special::monitor:
-      // From here on anything may come at any time: replies can no longer be told apart.
-      s.sticky = s.unframed = true;
-      to.unframed = true;
-      break;
     case resp::special::wait:
       s.sticky = s.sticky_for_good = true;
       break;
@@ -344,7 +345,7 @@ void engine::state::note_state_change(session& s, upstream_connection& to, const
       if (spec.dedicated == resp::dedicate::unknown || spec.dedicated == resp::dedicate::admin) to.spoiled = true;
       break;
   }
-  if (spec.name == "sync" || spec.name == "psync") s.sticky = s.unframed = to.unframed = true;
+  if (unframes(spec)) s.sticky = s.unframed = to.unframed = true;
 }
 
 step engine::state::run_exec(session& s, upstream_connection& to, const resp::command_spec& spec,

@@ -111,8 +111,8 @@ void engine::state::connection_ready(upstream_connection& c) {
 }
 
 // The proxy's own words come first and are answered before any client's.
-void engine::state::start_prelude(upstream_connection& c) {
-  const bool only_name = c.at == phase::ready && (c.want_user.empty() || c.user == c.want_user) &&
+void engine::state::start_prelude(upstream_connection& c, bool wait_for_name) {
+  const bool only_name = !wait_for_name && c.at == phase::ready && (c.want_user.empty() || c.user == c.want_user) &&
                          c.protocol == c.want_protocol && c.db == c.want_db;
   if (only_name) {
     // A name changes nothing that a command could notice: its answer need not be waited for.

@@ -253,7 +253,7 @@ step engine::state::dispatch(session& s, const resp::command_spec& spec, const r
     to = lane_of(s);
   }
   if (to == nullptr) return step::held;
-  if (s.in_flight > 0 && s.current != to) {
+  if (s.in_flight > 0 && (s.current != to || (unframes(spec) && !in_multi))) {
     hold_session(s, hold_reason::drain);
     return step::held;
   }

@@ -74,6 +74,7 @@ class session : public stream {
   bool sticky = false;                        // keeps its dedicated connection until RESET or close
   bool sticky_for_good = false;               // … and over RESET (session pooling, WAIT)
   bool exchanging = false;                    // its dedicated connection is for one exchange only
+  bool exchanged = false;                     // … which was sent
   bool unframed = false;
 
   // --- what it waits for
