@@ -1,0 +1,245 @@
+// Memory bounds, deadlines, draining and stopping.
+#include <gtest/gtest.h>
+
+#include "fake_world.hpp"
+
+namespace tidegate::session::testing_support {
+namespace {
+
+TEST(Lifetime, ASlowReaderBeyondItsMemoryIsClosedAndTheLaneGoesOn) {
+  fake_world world([](config::config& c) { c.memory.session = 100'000; });
+  fake_socket& slow = world.connect_client();
+  fake_socket& other = world.connect_client();
+  (void)world.ask(slow, {"SET", "k", std::string(60'000, 'x')});
+  slow.room = 0;
+  slow.send("GET k\r\nGET k\r\nGET k\r\n");
+  world.settle();
+  EXPECT_FALSE(slow.open);
+  EXPECT_EQ(world.ask(other, "PING\r\n"), "+PONG\r\n");
+  EXPECT_TRUE(world.upstream(0).open);
+  EXPECT_EQ(fake_world::total(world.engine->stats().client_errors), 1U);
+  world.expect_nothing_left();
+}
+
+TEST(Lifetime, ASlowReaderOnItsOwnConnectionHoldsThatConnectionBack) {
+  fake_world world([](config::config& c) { c.memory.session = 4'000'000; });
+  fake_socket& slow = world.connect_client();
+  (void)world.ask(slow, {"SET", "k", std::string(300'000, 'x')});
+  slow.room = 0;
+  for (int i = 0; i < 6; ++i) {
+    slow.send("GET k\r\n");
+    world.settle();
+  }
+  EXPECT_TRUE(slow.open);
+  std::uint64_t got = 0;
+  for (int i = 0; i < 100; ++i) {
+    world.give_room(slow, 100'000);
+    world.settle();
+    got += slow.take().size();
+  }
+  EXPECT_EQ(got, 6 * (std::string("$300000\r\n").size() + 300'002));
+  world.expect_nothing_left();
+}
+
+TEST(Lifetime, MemoryThatWasGivenBackDoesNotCountAgainstTheTotal) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, {"SET", "k", std::string(100'000, 'x')});
+  EXPECT_EQ(world.ask(client, "GET k\r\n").size(), 100'011U);
+  EXPECT_EQ(world.bytes_held.load(), 0U);
+  world.expect_nothing_left();
+}
+
+TEST(Lifetime, OverTheTotalTheGreediestSessionGoes) {
+  fake_world world([](config::config& c) { c.memory.total = 500'000; });
+  fake_socket& setup = world.connect_client();
+  (void)world.ask(setup, {"SET", "big", std::string(300'000, 'x')});
+  (void)world.ask(setup, {"SET", "small", std::string(150'000, 'x')});
+  fake_socket& modest = world.connect_client();
+  fake_socket& greedy = world.connect_client();
+  modest.room = greedy.room = 0;
+  modest.send("GET small\r\n");
+  world.settle();
+  greedy.send("GET big\r\n");
+  world.settle();
+  EXPECT_TRUE(modest.open);
+  greedy.send("GET big\r\n");
+  world.settle();
+  EXPECT_FALSE(greedy.open);
+  EXPECT_TRUE(modest.open);
+  world.expect_nothing_left();
+}
+
+TEST(Lifetime, ARequestThatIsTooLargeToHoldIsRefused) {
+  fake_world world([](config::config& c) { c.memory.session = 100'000; });
+  fake_socket& client = world.connect_client();
+  client.send("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1000000\r\n" + std::string(200'000, 'x'));
+  world.settle();
+  EXPECT_TRUE(client.take().starts_with("-ERR a request of more than 100000 bytes"));
+  EXPECT_FALSE(client.open);
+  world.expect_nothing_left();
+}
+
+TEST(Lifetime, ARequestThatStallsIsEnded) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, "PING\r\n");
+  client.send("*1\r\n$4\r\nPI");
+  world.advance(14 * second);
+  EXPECT_TRUE(client.open);
+  world.advance(2 * second);
+  EXPECT_FALSE(client.open);
+  world.expect_nothing_left();
+}
+
+TEST(Lifetime, AnIdleClientIsLeftAlone) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, "PING\r\n");
+  world.advance(3'600 * second);
+  EXPECT_TRUE(client.open);
+  EXPECT_EQ(world.ask(client, "PING\r\n"), "+PONG\r\n");
+  world.expect_nothing_left();
+}
+
+TEST(Lifetime, ALaneThatNobodyUsesIsClosedAfterAWhile) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, "PING\r\n");
+  client.abort();
+  world.advance(90 * second);
+  EXPECT_EQ(world.upstreams_open(), 0U);
+  EXPECT_EQ(world.engine->stats().lanes.load(), 0);
+  world.expect_nothing_left();
+}
+
+TEST(Lifetime, LanesAreCountedWhileTheyAreOpen) {
+  fake_world world([](config::config& c) { c.upstream.lanes = 2; });
+  fake_socket& a = world.connect_client();
+  fake_socket& b = world.connect_client();
+  (void)world.ask(a, "PING\r\n");
+  EXPECT_EQ(world.engine->stats().lanes.load(), 1);
+  (void)world.ask(b, "PING\r\n");
+  EXPECT_EQ(world.engine->stats().lanes.load(), 2);
+  EXPECT_EQ(world.upstreams_open(), 2U);
+  world.lose_upstream(0, true);
+  world.settle();
+  EXPECT_EQ(world.engine->stats().lanes.load(), 1);
+  world.expect_nothing_left();
+}
+
+TEST(Lifetime, DrainingAnswersWhatWasReceivedAndClosesIdleSessions) {
+  fake_world world;
+  fake_socket& idle = world.connect_client();
+  fake_socket& busy = world.connect_client();
+  (void)world.ask(busy, "PING\r\n");
+  world.hold_replies = true;
+  busy.send("SET a 1\r\nMULTI\r\nSET b 1\r\nEXEC\r\nGET a\r\n");
+  world.settle();
+  world.engine->post_drain();
+  world.settle();
+  EXPECT_FALSE(idle.open);
+  EXPECT_TRUE(busy.open);
+  EXPECT_FALSE(world.engine->is_drained());
+  world.hold_replies = false;
+  world.settle();
+  EXPECT_EQ(busy.take(), "+OK\r\n+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n$1\r\n1\r\n");
+  EXPECT_FALSE(busy.open);
+  EXPECT_TRUE(world.engine->is_drained());
+  fake_socket& late = world.connect_client();
+  EXPECT_FALSE(late.open);
+  world.settle();
+  world.expect_nothing_left();
+}
+
+TEST(Lifetime, DelayedCommandsRunWhileDraining) {
+  fake_world world([](config::config& c) {
+    config::limit_rule rule;
+    rule.name = "cap";
+    rule.rate = 10;
+    rule.burst = 1;
+    c.limits.push_back(rule);
+  });
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, "SET a 1\r\nSET a 2\r\n");
+  world.engine->post_drain();
+  world.settle();
+  EXPECT_TRUE(client.open);
+  world.advance(150 * millisecond);
+  EXPECT_EQ(client.take(), "+OK\r\n");
+  EXPECT_FALSE(client.open);
+  EXPECT_TRUE(world.engine->is_drained());
+  world.expect_nothing_left();
+}
+
+TEST(Lifetime, StoppingTellsThoseWhoWaitAndClosesEverything) {
+  fake_world world([](config::config& c) {
+    config::limit_rule rule;
+    rule.name = "cap";
+    rule.rate = 1;
+    rule.burst = 1;
+    c.limits.push_back(rule);
+  });
+  fake_socket& delayed = world.connect_client();
+  fake_socket& in_flight = world.connect_client();
+  fake_socket& dedicated = world.connect_client();
+  (void)world.ask(delayed, "SET a 1\r\n");
+  (void)world.ask(dedicated, "WATCH k\r\n");
+  (void)world.ask(delayed, "SET a 2\r\n");
+  world.hold_replies = true;
+  in_flight.send("GET a\r\n");
+  dedicated.send("EVAL x 0 y\r\n");
+  world.settle();
+  world.engine->post_stop();
+  world.settle();
+  EXPECT_EQ(delayed.take(), "-ERR shutting down\r\n");
+  EXPECT_FALSE(delayed.open);
+  EXPECT_FALSE(in_flight.open);
+  EXPECT_EQ(world.upstreams_open(), 0U);
+  world.expect_nothing_left();
+}
+
+TEST(Lifetime, AnEngineMayEndWithEverythingUnderWay) {
+  fake_world world([](config::config& c) {
+    config::limit_rule rule;
+    rule.name = "cap";
+    rule.rate = 1;
+    rule.burst = 1;
+    c.limits.push_back(rule);
+  });
+  fake_socket& gone = world.connect_client();
+  fake_socket& here = world.connect_client();
+  fake_socket& blocked = world.connect_client();
+  (void)world.ask(here, "SET a 1\r\n");
+  (void)world.ask(blocked, "BLPOP q 0\r\n");
+  world.hold_replies = true;
+  gone.send("GET a\r\nGET a\r\n");
+  here.send("GET a\r\nSET a 2\r\n*3\r\n$3\r\nSE");
+  world.settle();
+  gone.abort();
+  world.settle();
+  world.engine.reset();  // the sanitizer tells what was left
+}
+
+TEST(Lifetime, ADeadClientsRepliesAreThrownAwayAndItsWritesBooked) {
+  fake_world world;
+  fake_socket& dies = world.connect_client();
+  fake_socket& other = world.connect_client();
+  (void)world.ask(dies, "PING\r\n");
+  world.hold_replies = true;
+  dies.send("SET a 1\r\nGET a\r\n");
+  world.settle();
+  other.send("ECHO mine\r\n");
+  world.settle();
+  dies.abort();
+  world.settle();
+  world.hold_replies = false;
+  world.settle();
+  EXPECT_EQ(other.take(), "$4\r\nmine\r\n");
+  EXPECT_EQ(world.booked("set"), 1U);
+  EXPECT_EQ(world.booking_difference(), "");
+  world.expect_nothing_left();
+}
+
+}  // namespace
+}  // namespace tidegate::session::testing_support

@@ -1,0 +1,272 @@
+// MULTI, EXEC, WATCH: booking by element, follow-ups behind EXEC, refusals.
+#include <gtest/gtest.h>
+
+#include "fake_world.hpp"
+
+namespace tidegate::session::testing_support {
+namespace {
+
+using std::chrono::milliseconds;
+
+config::ttl_rule ttl_default(std::string pattern) {
+  config::ttl_rule rule;
+  rule.pattern = std::move(pattern);
+  rule.default_ttl = milliseconds(60'000);
+  return rule;
+}
+
+void with_ttl(config::config& c) {
+  c.ttl.push_back(ttl_default("t:*"));
+  config::ttl_rule require;
+  require.pattern = "must:*";
+  require.require = true;
+  c.ttl.push_back(require);
+}
+
+TEST(Transaction, AnElementThatFailedInsideIsBookedAndOneThatWasRefusedIsNot) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, "SADD s x\r\n");
+  EXPECT_EQ(world.ask(client, "MULTI\r\nINCR s\r\nSET a 1\r\nGET a\r\nEXEC\r\n"),
+            "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n-WRONGTYPE Operation against a key holding the wrong kind of "
+            "value\r\n+OK\r\n$1\r\n1\r\n");
+  EXPECT_EQ(world.booked("incr"), 1U);
+  EXPECT_EQ(world.booked("set"), 1U);
+  world.redis.failures["set"] = "-OOM command not allowed\r\n";
+  (void)world.ask(client, "MULTI\r\nSET a 1\r\nEXEC\r\n");
+  EXPECT_EQ(world.booked("set"), 1U);
+  world.expect_nothing_left();
+}
+
+TEST(Transaction, ACommandRefusedAtQueueTimeAbortsAllAndBooksNothing) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  EXPECT_EQ(world.ask(client, "MULTI\r\nSET a 1\r\nSET b\r\nEXEC\r\nGET a\r\n"),
+            "+OK\r\n+QUEUED\r\n-ERR wrong number of arguments for 'set' command\r\n"
+            "-EXECABORT Transaction discarded because of previous errors.\r\n$-1\r\n");
+  EXPECT_EQ(world.booking_difference(), "");
+  world.expect_nothing_left();
+}
+
+TEST(Transaction, DiscardedCommandsAreNotBooked) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  EXPECT_EQ(world.ask(client, "MULTI\r\nSET a 1\r\nDISCARD\r\nMULTI\r\nSET b 1\r\nEXEC\r\n"),
+            "+OK\r\n+QUEUED\r\n+OK\r\n+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
+  EXPECT_EQ(world.booked("set"), 1U);
+  EXPECT_EQ(world.booking_difference(), "");
+  world.expect_nothing_left();
+}
+
+TEST(Transaction, PipelinedTransactionsDoNotMix) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  std::string request;
+  for (int i = 0; i < 20; ++i) request += "MULTI\r\nSET a 1\r\nINCR a\r\nEXEC\r\nMULTI\r\nSADD a x\r\nDISCARD\r\n";
+  (void)world.ask(client, request);
+  EXPECT_EQ(world.booked("set"), 20U);
+  EXPECT_EQ(world.booked("incr"), 20U);
+  EXPECT_EQ(world.booking_difference(), "");
+  world.expect_nothing_left();
+}
+
+TEST(Transaction, AWatchThatWasBrokenBooksNothing) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  fake_socket& other = world.connect_client();
+  (void)world.ask(client, "WATCH k\r\n");
+  (void)world.ask(other, "SET k other\r\n");
+  EXPECT_EQ(world.ask(client, "MULTI\r\nSET k mine\r\nEXEC\r\nGET k\r\n"),
+            "+OK\r\n+QUEUED\r\n*-1\r\n$5\r\nother\r\n");
+  EXPECT_EQ(world.booking_difference(), "");
+  world.expect_nothing_left();
+}
+
+TEST(Transaction, AClientThatDiesInsideMultiLeavesNothing) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, "PING\r\nMULTI\r\nSET a 1\r\n");
+  client.half_close();
+  world.settle();
+  EXPECT_FALSE(client.open);
+  EXPECT_EQ(world.redis.open_links(), 1U) << "the connection must go with its client, at once; the lane stays";
+  world.expect_nothing_left();
+}
+
+TEST(Transaction, FollowUpsGoOutBehindExecAndBeforeTheNextCommand) {
+  fake_world world(with_ttl);
+  fake_socket& client = world.connect_client();
+  EXPECT_EQ(world.ask(client, "MULTI\r\nSADD t:1 x\r\nSET t:2 v\r\nEXEC\r\nSADD plain y\r\n"),
+            "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:1\r\n+OK\r\n:1\r\n");
+  EXPECT_EQ(world.redis.find(0, "t:1")->ttl_ms, 60'000);
+  EXPECT_EQ(world.redis.find(0, "t:2")->ttl_ms, 60'000);
+  std::vector<std::string> names;
+  for (const words& one : world.redis.log) names.push_back(lower(one[0]));
+  const auto at = [&](const std::string& name) { return std::find(names.begin(), names.end(), name) - names.begin(); };
+  EXPECT_LT(at("expire"), std::find(names.rbegin(), names.rend(), "sadd").base() - names.begin() - 1);
+  EXPECT_GT(at("expire"), at("exec"));
+  EXPECT_EQ(world.own("expire"), 1U);
+  EXPECT_EQ(fake_world::total(world.engine->stats().ttl_injected), 2U);
+  EXPECT_EQ(world.booking_difference(), "");
+  world.expect_nothing_left();
+}
+
+TEST(Transaction, AFailedElementAndABrokenTransactionGetNoFollowUp) {
+  fake_world world(with_ttl);
+  fake_socket& client = world.connect_client();
+  fake_socket& other = world.connect_client();
+  (void)world.ask(other, "SET t:s v\r\n");
+  const std::uint64_t before = world.redis.calls["expire"];
+  (void)world.ask(client, "MULTI\r\nSADD t:s x\r\nEXEC\r\n");
+  (void)world.ask(client, "WATCH k\r\n");
+  (void)world.ask(other, "SET k 1\r\n");
+  EXPECT_EQ(world.ask(client, "MULTI\r\nSADD t:n x\r\nEXEC\r\n"), "+OK\r\n+QUEUED\r\n*-1\r\n");
+  EXPECT_EQ(world.redis.calls["expire"], before);
+  EXPECT_EQ(world.booking_difference(), "");
+  world.expect_nothing_left();
+}
+
+// The reply to a follow-up may come in a later read than the command's: the connection is not free before it.
+TEST(Transaction, AFollowUpWhoseReplyIsLateIsStillCounted) {
+  fake_world world(with_ttl);
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, "MULTI\r\nSADD t:1 x\r\n");
+  world.hold_replies = true;
+  client.send("EXEC\r\n");
+  world.settle();
+  world.upstream(0).release = 0;
+  for (int i = 0; i < 200; ++i) {
+    for (std::size_t n = 0; n < world.upstreams(); ++n) world.upstream(n).release = 1;
+    (void)world.turn();
+  }
+  EXPECT_EQ(client.take(), "+OK\r\n+QUEUED\r\n*1\r\n:1\r\n");
+  EXPECT_EQ(world.own("expire"), 1U);
+  EXPECT_EQ(fake_world::total(world.engine->stats().ttl_injected), 1U);
+  EXPECT_EQ(world.engine->inventory_now().idle, 1U) << "and the connection is free again";
+  EXPECT_EQ(world.booking_difference(), "");
+  world.expect_nothing_left();
+}
+
+TEST(Transaction, AClientThatGoesWhileAFollowUpIsUnderWayLeavesNothingUncounted) {
+  fake_world world(with_ttl);
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, "MULTI\r\nSADD t:1 x\r\n");
+  world.hold_replies = true;
+  client.send("EXEC\r\n");
+  world.settle();
+  fake_socket& connection = world.upstream(world.upstreams() - 1);
+  connection.release = std::string("*1\r\n:1\r\n").size();
+  world.settle();
+  EXPECT_EQ(client.take(), "+OK\r\n+QUEUED\r\n*1\r\n:1\r\n");
+  client.abort();
+  world.settle();
+  world.hold_replies = false;
+  world.settle();
+  EXPECT_EQ(world.own("expire"), 1U);
+  EXPECT_EQ(world.booking_difference(), "");
+  world.expect_nothing_left();
+}
+
+TEST(Transaction, AClientThatDiesBehindExecStillHasItsFollowUpsSent) {
+  fake_world world(with_ttl);
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, "MULTI\r\nSADD t:1 x\r\n");
+  world.hold_replies = true;
+  client.send("EXEC\r\n");
+  world.settle();
+  client.abort();
+  world.settle();
+  world.hold_replies = false;
+  world.settle();
+  EXPECT_EQ(world.redis.find(0, "t:1")->ttl_ms, 60'000);
+  EXPECT_EQ(world.booked("sadd"), 1U);
+  EXPECT_EQ(world.booking_difference(), "");
+  world.expect_nothing_left();
+}
+
+TEST(Transaction, RequireRefusesInsideMultiAndExecSaysSo) {
+  fake_world world(with_ttl);
+  fake_socket& client = world.connect_client();
+  EXPECT_EQ(world.ask(client, "MULTI\r\nSET a 1\r\nSET must:1 v\r\nSET b 1\r\nEXEC\r\nGET a\r\n"),
+            "+OK\r\n+QUEUED\r\n-TTLREQUIRED pattern=must:*\r\n+QUEUED\r\n"
+            "-EXECABORT Transaction discarded because of previous errors.\r\n$-1\r\n");
+  EXPECT_EQ(world.redis.calls["exec"], 0U);
+  EXPECT_EQ(world.own("discard"), 1U);
+  EXPECT_EQ(world.booking_difference(), "");
+  EXPECT_EQ(world.ask(client, "MULTI\r\nSET a 1\r\nEXEC\r\n"), "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
+  world.expect_nothing_left();
+}
+
+TEST(Transaction, ATransactionBeyondItsLimitIsDiscardedWholeAtExec) {
+  fake_world world([](config::config& c) {
+    config::limit_rule rule;
+    rule.name = "cap";
+    rule.rate = 1;
+    rule.burst = 2;
+    rule.action = config::limit_action::reject;
+    c.limits.push_back(rule);
+  });
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, "CLIENT SETNAME app\r\n");
+  (void)world.ask(client, "MULTI\r\nSET a 1\r\nSET b 1\r\nEXEC\r\n");
+  const std::string reply = world.ask(client, "MULTI\r\nSET c 1\r\nSET d 1\r\nEXEC\r\nGET c\r\n");
+  EXPECT_EQ(reply.substr(0, reply.find("retry_after_ms")),
+            "+OK\r\n+QUEUED\r\n+QUEUED\r\n-EXECABORT Transaction discarded because of: THROTTLED rule=cap client=app ");
+  EXPECT_TRUE(reply.ends_with("\r\n$-1\r\n")) << reply;
+  EXPECT_EQ(world.redis.calls["exec"], 1U);
+  EXPECT_EQ(world.booked("set"), 2U);
+  world.expect_nothing_left();
+}
+
+TEST(Transaction, SelectInsideMultiCountsOnlyWhenExecRanIt) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, "MULTI\r\nSELECT 2\r\nSET k two\r\nDISCARD\r\nSET k zero\r\n");
+  EXPECT_EQ(world.ask(client, "GET k\r\n"), "$4\r\nzero\r\n");
+  EXPECT_EQ(world.ask(client, "MULTI\r\nSELECT 2\r\nSET k two\r\nEXEC\r\nGET k\r\n"),
+            "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n+OK\r\n$3\r\ntwo\r\n");
+  world.expect_nothing_left();
+}
+
+TEST(Transaction, ANestedMultiIsRedissErrorAndTheTransactionGoesOn) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  EXPECT_EQ(world.ask(client, "MULTI\r\nMULTI\r\nSET a 1\r\nEXEC\r\n"),
+            "+OK\r\n-ERR MULTI calls can not be nested\r\n+QUEUED\r\n*1\r\n+OK\r\n");
+  EXPECT_EQ(world.booked("set"), 1U);
+  world.expect_nothing_left();
+}
+
+TEST(Transaction, WhenMultiItselfIsRefusedWhatFollowsIsBookedAsItRan) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  world.redis.refusals["multi"] = "-NOPERM this user has no permissions to run the 'multi' command\r\n";
+  (void)world.ask(client, "MULTI\r\nSET a 1\r\nINCR a\r\nEXEC\r\nGET a\r\n");
+  EXPECT_EQ(world.booked("set"), 1U);
+  EXPECT_EQ(world.booked("incr"), 1U);
+  EXPECT_EQ(world.booking_difference(), "");
+  world.expect_nothing_left();
+}
+
+TEST(Transaction, ExecWithoutMultiIsRedissError) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  EXPECT_EQ(world.ask(client, "EXEC\r\nDISCARD\r\nMULTI\r\nEXEC\r\n"),
+            "-ERR EXEC without MULTI\r\n-ERR DISCARD without MULTI\r\n+OK\r\n*0\r\n");
+  world.expect_nothing_left();
+}
+
+// A transaction that changes its connection in ways that are not followed keeps it; what the proxy sends itself must
+// not be mistaken for replies there.
+TEST(Transaction, AfterClientCommandsInsideMultiNoFollowUpReachesTheClient) {
+  fake_world world(with_ttl);
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, "MULTI\r\nCLIENT SETNAME odd\r\nEXEC\r\n");
+  EXPECT_EQ(world.ask(client, "SADD t:1 x\r\nPING\r\n"), ":1\r\n+PONG\r\n");
+  EXPECT_EQ(world.ask(client, "SELECT 1\r\nPING\r\n"), "+OK\r\n+PONG\r\n");
+  EXPECT_EQ(world.ask(client, "WAIT 0 0\r\nPING\r\n"), ":1\r\n+PONG\r\n");
+  world.expect_nothing_left();
+}
+
+}  // namespace
+}  // namespace tidegate::session::testing_support
