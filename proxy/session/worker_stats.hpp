@@ -41,6 +41,9 @@ class latency_histogram {
 };
 
 struct worker_stats {
+  // workers: how many there are; the bound on series is theirs together.
+  explicit worker_stats(std::uint32_t workers = 1) : writes(attribution::series_max / (workers == 0 ? 1 : workers)) {}
+
   attribution::write_counters writes;  // client, pattern, command -> writes, elements, bytes, without TTL
   counter_map commands;         // client, class
   counter_map scripts;          // client, pattern, command id
