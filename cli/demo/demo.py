@@ -234,11 +234,11 @@ def conclude(on_stage, bursts, begun):
 
 def introduction(on_stage):
     return "\n".join((
-        "The incidents of 10 and 12 February, without tidegate and with it, the same traffic at the same time.",
-        f"  scale     time and keys 1/{scenario.TIME:.0f}, so commands/s and connections are the documents' own; memory"
-        f" 1/{scenario.MEMORY:g}:",
-        f"            maxmemory {scenario.MAXMEMORY / 2**20:.1f} MiB, each key {scenario.KEY_SIZE:.0f} times as large,"
-        f" the byte budget {scenario.BYTE_BUDGET // 1024} KiB/s a client for the 150 of the recomputation",
+        "The incidents of 10 and 12 February, without and with tidegate: the same traffic at the same time.",
+        f"  scale     time and keys 1/{scenario.TIME:.0f}: commands/s and connections are the documents' own",
+        f"            memory 1/{scenario.MEMORY:g}: maxmemory {scenario.MAXMEMORY / 2**20:.1f} MiB, each key"
+        f" {scenario.KEY_SIZE:.0f} times as large,",
+        f"            and 150 KiB/s for each client become {scenario.BYTE_BUDGET // 1024} KiB/s",
         f"  without   rediss://localhost:{on_stage.ports[WITHOUT]}",
         f"  with      rediss://localhost:{on_stage.ports[WITH]} -> rediss://localhost:{on_stage.redis[WITH].port}",
         f"  config    {on_stage.proxy.configuration}",

@@ -5,6 +5,7 @@ import dataclasses
 import scenario
 
 SHARE_TOLERANCE = 0.01
+LINE = 96
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,11 +64,15 @@ def _row(name, *cells):
 
 def _heading(title, *columns):
     text = _row("", *columns)
-    return [title + text[len(title):] if columns else title, "  " + "-" * (max(len(text), 96) - 2)]
+    return [title + text[len(title):], "-" * LINE]
 
 
 def _paired(incidents, name, cells):
     return _row(name, *(cell for each in incidents for cell in cells(each)))
+
+
+def _documented(figures, shape):
+    return _row("  in the documents", *(cell for each in figures for cell in (shape(each), "")))
 
 
 def incident_lines(incidents):
@@ -75,7 +80,9 @@ def incident_lines(incidents):
     lines += _heading("What happened", *("without", "with") * len(incidents))
     lines.append(_paired(incidents, "memory before", lambda each: map(_percent, each.before)))
     lines.append(_paired(incidents, "memory at its peak", lambda each: map(_percent, each.peak)))
+    lines.append(_documented(scenario.DOCUMENTED_PEAKS, _percent))
     lines.append(_paired(incidents, "commands/s at the peak", lambda each: map("{:,.0f}".format, each.command_peak)))
+    lines.append(_documented(scenario.DOCUMENTED_RATES, "{:,}".format))
     lines.append(_paired(incidents, "connections of redis at most", lambda each: each.clients))
     lines.append(_paired(incidents, "new keys in the burst", lambda each: (f"{count:,}" for count, _ in each.added)))
     lines.append(_paired(incidents, "  of them with a TTL", lambda each: (_percent(share) for _, share in each.added)))
@@ -130,7 +137,7 @@ def verdicts(result):
     left = result.keys[1].known_untimed
     seen = sum(count for count, _ in result.keys[1].known.values())
     return [
-        ("culprit named, its share right to 1 %", all(each.named for each in result.incidents), culprits),
+        ("culprit named, share right to 1%", all(each.named for each in result.incidents), culprits),
         (f"memory with tidegate under {scenario.ALERT:.0%} in both incidents",
          all(each.peak[1] < scenario.ALERT for each in result.incidents), peaks),
         # Where nothing was written nothing was proven.

@@ -9,6 +9,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "cli/demo"))
 
 import commands  # noqa: E402
+import demo  # noqa: E402
 import display  # noqa: E402
 import figures  # noqa: E402
 import keyspace  # noqa: E402
@@ -307,7 +308,10 @@ class the_verdict(unittest.TestCase):
 
 class what_is_shown(unittest.TestCase):
     def test_fits_100_columns(self):
-        shown = outcome.lines(good_outcome()) + [display.line(1.2, phase, (1.0, 1.0), (99_999, 99_999))
+        port = types.SimpleNamespace(port=65_535)
+        stage = types.SimpleNamespace(ports=(65_535, 65_535), redis=(port, port), proxy=types.SimpleNamespace(
+            configuration="/tmp/tidegate-demo-abcdefgh/tidegate.yaml", admin_port=65_535))
+        shown = outcome.lines(good_outcome()) + demo.introduction(stage).split("\n") + [display.line(1.2, phase, (1.0, 1.0), (99_999, 99_999))
                                                  for phase in scenario.PHASES]
         self.assertEqual([line for line in shown if len(line) > 100], [])
 
