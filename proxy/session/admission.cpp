@@ -9,7 +9,15 @@ namespace tidegate::session {
 
 void engine::state::leave_line(session& s) {
   if (s.place.where == nullptr) return;
-  s.place.where->leave(s.place, opts.worker);
+  limiter::bucket& bucket = *s.place.where;
+  limiter::waiter* const behind = s.place.next;
+  bucket.leave(s.place, opts.worker);
+  if (behind == nullptr) return;
+  // It is nearer to its turn than it thought.
+  session& next = *static_cast<limit_place*>(behind)->whose;
+  if (next.hold != hold_reason::limit) return;
+  next.look_again_at = std::min(next.look_again_at, bucket.look_again(next.place, opts.worker, now, bounds::limit_poll));
+  rearm(next);
 }
 
 void engine::state::end_delay(session& s) {
@@ -61,7 +69,7 @@ step engine::state::admit(session& s, limiter::charges& charges, bool transactio
     return step::taken;
   }
   if (!waits) {
-    s.place = {};
+    static_cast<limiter::waiter&>(s.place) = {};
     s.place.since = s.delayed_at = now;
     s.delay_until = now + std::chrono::nanoseconds(holder.which->config.max_delay).count();
     count_rule(stats.delayed, *holder.which, s);

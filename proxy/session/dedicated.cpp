@@ -169,7 +169,7 @@ void engine::state::consider_release(session& s) {
     close_session(s, close_how::graceful);
     return;
   }
-  if (s.sticky || s.watching || s.unframed || s.hold != hold_reason::none || s.replies != reply_mode::on) return;
+  if (s.sticky || s.watching || s.unframed || s.streamed || s.hold != hold_reason::none || s.replies != reply_mode::on) return;
   if ((s.tx && s.tx->open) || s.own->at != phase::ready) return;
   if (s.out.size() > bounds::session_out_high) return;  // a slow reader keeps it until it caught up
   release_own(s);

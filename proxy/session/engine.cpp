@@ -161,6 +161,9 @@ void engine::state::flush_stream(stream& which) {
     if (c.out.size() < bounds::connection_out_low && !c.waiting.empty() && c.at == upstream_connection::phase::ready) {
       release_waiting(c);
     }
+    if (c.owner != nullptr && !c.owner->gone && c.owner->streamed && c.out.size() < bounds::connection_out_low) {
+      set_reading(*c.owner, true);
+    }
   }
 }
 
@@ -223,7 +226,7 @@ void engine::state::close_session(session& s, close_how how) {
 }
 
 bool engine::state::waits_for_events(const session& s) noexcept {
-  return s.blocking_in_flight > 0 || s.watching || (s.tx && s.tx->open) || s.unframed ||
+  return s.blocking_in_flight > 0 || s.watching || s.streamed || (s.tx && s.tx->open) || s.unframed ||
          s.subscriptions[0] + s.subscriptions[1] + s.subscriptions[2] > 0;
 }
 

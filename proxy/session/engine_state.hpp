@@ -122,6 +122,12 @@ struct engine::state {
   void client_received(session& s, std::string_view bytes);
   void go_on(session& s);                     // takes what is held, as far as it goes
   std::size_t take_commands(session& s, std::string_view bytes);
+  // --- streaming.cpp: requests too large to hold
+  enum class streaming : std::uint8_t { no, held, begun };
+  [[nodiscard]] std::uint64_t hold_limit() const noexcept;
+  [[nodiscard]] streaming begin_stream(session& s, resp::request_parser& from, std::string_view data);
+  std::size_t continue_stream(session& s, std::string_view bytes);
+
   void protocol_error(session& s, std::string_view line);
   void keep_parser(session& s);
   void drop_parser(session& s);

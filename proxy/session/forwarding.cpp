@@ -241,7 +241,12 @@ step engine::state::forward(session& s, upstream_connection& to, const resp::com
     s.tx->entries.push_back(entry);
     ++s.tx->count;
   }
-  if (plan != nullptr && plan->rewrite.kind != ttl::rewrite::what::none) {
+  if (s.streamed && plan != nullptr && plan->rewrite.kind == ttl::rewrite::what::append) {
+    // Its own words go behind the value, which is still to come.
+    s.streamed->rewrite = plan->rewrite;
+    resp::append_array_header(to.out, request.size() + ttl::extra_arguments(plan->rewrite));
+    to.out.append(request.raw.substr(request.raw.find('\r') + 2));
+  } else if (plan != nullptr && plan->rewrite.kind != ttl::rewrite::what::none) {
     ttl::append_rewritten(to.out, request, plan->rewrite);
   } else {
     append_request(to, request);
@@ -287,6 +292,12 @@ step engine::state::forward(session& s, upstream_connection& to, const resp::com
         s.tx->follow_ups.push_back({item.extra, snapshot->ttl_pattern_numbers[what.rule], what,
                                     std::string(request[what.key_index]),
                                     static_cast<std::int32_t>(other_db(spec, request))});
+      }
+    } else if (s.streamed) {
+      s.streamed->command = spec.id;
+      for (const ttl::follow_up& what : plan->follow_ups) {
+        s.streamed->follow_ups.push_back(
+            {0, snapshot->ttl_pattern_numbers[what.rule], what, std::string(request[what.key_index]), -1});
       }
     } else {
       send_follow_ups(to, *plan, request, spec.id);

@@ -217,7 +217,8 @@ void engine::state::prelude_done(upstream_connection& c) {
     release_waiting(c);
     return;
   }
-  if (c.login_refused || (c.prelude_failed && !c.login_required)) {
+  // Anonymous ones pass NOAUTH on to who must log in; nobody's login may end on a connection that is not logged in.
+  if (c.login_refused || (c.prelude_failed && !(c.login_required && c.want_user.empty()))) {
     if (c.login_refused) stats.upstream_errors.add(static_cast<std::uint64_t>(upstream_error::login));
     if (c.login_refused && !logins_are_ours()) {
       // The secret that was good is good no longer: whoever lives on it must log in again.

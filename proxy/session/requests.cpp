@@ -70,6 +70,10 @@ std::size_t engine::state::take_commands(session& s, std::string_view bytes) {
     if (s.gone) return bytes.size();
   }
   while (taken < bytes.size() && s.hold == hold_reason::none && !s.closing) {
+    if (s.streamed) {
+      taken += continue_stream(s, bytes.substr(taken));
+      continue;
+    }
     resp::request_parser& from = s.parser ? *s.parser : parser;
     from.set_authenticated(!s.user.empty() || s.group == nullptr || !s.group->login_required);
     const resp::parse_status status = from.parse(bytes.substr(taken));
@@ -81,6 +85,19 @@ std::size_t engine::state::take_commands(session& s, std::string_view bytes) {
     }
     if (status == resp::parse_status::incomplete) {
       const std::size_t held = bytes.size() - taken;
+      const streaming how = begin_stream(s, from, bytes.substr(taken));
+      if (s.gone) return bytes.size();
+      if (how == streaming::begun) {
+        from.reset();
+        drop_parser(s);
+        s.begun_at = s.progress_at = now;
+        s.progress_bytes = 0;
+        return bytes.size();
+      }
+      if (how == streaming::held) {
+        keep_parser(s);
+        return taken;
+      }
       if (held > config().memory.session) {
         scratch.assign("-ERR a request of more than ");
         scratch += std::to_string(config().memory.session);

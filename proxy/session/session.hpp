@@ -37,9 +37,16 @@ enum class hold_reason : std::uint8_t {
 
 enum class reply_mode : std::uint8_t { on, off, skip_next };
 
+class session;
+
+// A session's place in a bucket's line, from which the session is found again.
+struct limit_place : limiter::waiter {
+  session* whose = nullptr;
+};
+
 class session : public stream {
  public:
-  explicit session(buffer_pool& pool) noexcept : stream(side::client, pool), held(pool), local(pool) {}
+  explicit session(buffer_pool& pool) noexcept : stream(side::client, pool), held(pool), local(pool) { place.whose = this; }
 
   // --- who
   attribution::claims who;
@@ -84,7 +91,7 @@ class session : public stream {
   bool in_exchange_line = false;
   bool runnable = false;                      // in the engine's list of sessions to go on with
   bool release_due = false;                   // in the engine's list of sessions whose connection may be free
-  limiter::waiter place;                      // in a bucket's line
+  limit_place place;                          // in a bucket's line
   steady_ns delayed_at = 0;                   // when the command now delayed first asked
   steady_ns delay_until = 0;                  // … and when its delay becomes a reject
   steady_ns look_again_at = 0;
@@ -100,6 +107,8 @@ class session : public stream {
   steady_ns progress_at = 0;
   std::uint64_t progress_bytes = 0;
   std::uint64_t accounted = 0;                // bytes last added to the total
+
+  std::unique_ptr<streamed_request> streamed;
 
   // --- its end
   bool finished_sending = false;              // FIN

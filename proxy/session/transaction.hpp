@@ -24,6 +24,15 @@ struct queued_follow_up {
   std::int32_t db = -1;      // where the key went, if the command names a db of its own
 };
 
+// A request that passes through as it arrives; see streaming.cpp.
+struct streamed_request {
+  std::uint64_t left = 0;          // bytes of it still to come
+  bool discard = false;            // refused: they are thrown away
+  std::uint16_t command = 0;
+  ttl::rewrite rewrite;            // its words for the end
+  std::vector<queued_follow_up> follow_ups;
+};
+
 struct queued_command {
   slot books;               // what it books when its element of EXEC's reply is known
   std::int32_t db = -1;     // SELECT n inside

@@ -1,0 +1,85 @@
+// Requests too large to hold: once the name, every key and every length are known, nothing that is still to come can change
+// a decision, and the rest passes through as it arrives, on a connection of the session's own.
+//
+// Streamed are requests whose last argument is the large one (SET k v, LPUSH k v, HSET k f v, XADD …); others are held, up
+// to memory.session.
+#include <algorithm>
+#include <vector>
+
+#include "proxy/session/engine_state.hpp"
+
+namespace tidegate::session {
+
+namespace {
+
+// Their large last argument is no key, and nothing of the command but its value is in it.
+bool may_stream(const resp::command_spec& spec) noexcept {
+  if (spec.container || spec.kind != resp::special::none || spec.dedicated != resp::dedicate::none) return false;
+  if (spec.keys == resp::key_layout::none) return true;
+  return spec.keys == resp::key_layout::range && spec.key_first == 1 && spec.key_last == 1;
+}
+
+}  // namespace
+
+std::uint64_t engine::state::hold_limit() const noexcept { return config().memory.session / 4; }
+
+engine::state::streaming engine::state::begin_stream(session& s, resp::request_parser& from, std::string_view data) {
+  const resp::request_parser::progress progress = from.in_progress();
+  if (!progress.multibulk || progress.bulk_announced < 0) return streaming::no;
+  const auto announced = static_cast<std::uint64_t>(progress.bulk_announced);
+  const std::uint64_t total = progress.bulk_offset + announced + 2;
+  if (total <= hold_limit() || total > UINT32_MAX) return streaming::no;
+  if (progress.args_complete == 0 || progress.args_complete + 1 != progress.args_announced) return streaming::no;
+
+  // The request as it will be, its last argument not yet here: nobody below looks into it.
+  std::vector<resp::arg_ref> refs(from.complete_args().begin(), from.complete_args().end());
+  refs.push_back({static_cast<std::uint32_t>(progress.bulk_offset), static_cast<std::uint32_t>(announced)});
+  const resp::request request{.raw = data, .base = data.data(), .refs = refs, .is_inline = false};
+  const resp::command_spec& spec = evaluator.identify(request);
+  if (!may_stream(spec)) return streaming::no;
+  if (logins_are_ours() && s.user.empty() && !config().users.empty()) return streaming::no;
+
+  upstream_connection* to = own_of(s, spec, request, false);
+  if (to == nullptr) return streaming::held;
+  if (s.in_flight > 0 && s.current != to) {
+    hold_session(s, hold_reason::drain);
+    return streaming::held;
+  }
+  s.streamed = std::make_unique<streamed_request>();
+  const std::size_t before = to->out.size();
+  if (forward(s, *to, spec, request) == step::held) {
+    s.streamed.reset();
+    return streaming::held;
+  }
+  s.streamed->discard = to->out.size() == before;  // refused by a rule: the rest is read and thrown away
+  s.streamed->left = total - data.size();
+  return streaming::begun;
+}
+
+std::size_t engine::state::continue_stream(session& s, std::string_view bytes) {
+  streamed_request& rest = *s.streamed;
+  const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(rest.left, bytes.size()));
+  rest.left -= size;
+  s.progress_at = now;
+  s.progress_bytes += size;
+  if (!rest.discard && s.own != nullptr) {
+    upstream_connection& to = *s.own;
+    to.out.append(bytes.substr(0, size));
+    mark_dirty(to);
+    if (to.out.size() > bounds::connection_out_high) set_reading(s, false);
+    if (rest.left == 0) {
+      ttl::append_extra_arguments(to.out, rest.rewrite);
+      for (const queued_follow_up& follow : rest.follow_ups) {
+        send_follow_up(to, follow.key, follow.what, follow.pattern, rest.command);
+      }
+    }
+  }
+  if (rest.left == 0) {
+    s.streamed.reset();
+    s.begun_at = 0;
+    set_reading(s, true);
+  }
+  return size;
+}
+
+}  // namespace tidegate::session
