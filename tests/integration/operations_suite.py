@@ -394,7 +394,7 @@ class the_api(proxied_case):
 
     def test_answers_json(self):
         self.connect().call("SET", "a:1", "x")
-        for path in ("clients", "patterns", "limits", "writes", "config"):
+        for path in ("clients", "patterns", "limits", "writes"):
             with self.subTest(path):
                 status, body = self.proxy.get(f"/api/v1/{path}")
                 self.assertEqual(status, 200, body[:300])
