@@ -20,7 +20,8 @@ namespace {
 
 // Where own commands count: ids of the built-in table never change.
 std::uint16_t id_of(std::string_view name) {
-  const resp::command_spec* spec = resp::command_table::builtin()->find_name(name);
+  static const std::shared_ptr<const resp::command_table> table = resp::command_table::builtin();
+  const resp::command_spec* spec = table->find_name(name);
   return spec == nullptr ? std::uint16_t{0} : spec->id;
 }
 
