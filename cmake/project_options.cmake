@@ -26,6 +26,11 @@ if(TIDEGATE_SANITIZE)
   target_link_options(project_options INTERFACE -fsanitize=${TIDEGATE_SANITIZE})
 endif()
 
+# libFuzzer is steered by the coverage of everything of ours, not of its targets alone.
+if(TIDEGATE_FUZZ)
+  target_compile_options(project_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 option(TIDEGATE_HARDEN "Hardening flags for the shipped binary" OFF)
 if(TIDEGATE_HARDEN)
   target_compile_options(project_options INTERFACE -fstack-protector-strong -D_FORTIFY_SOURCE=2)
