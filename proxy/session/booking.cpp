@@ -50,10 +50,6 @@ void engine::state::finish_booking(slot& item, const resp::reply_framer& framer)
 // Its connection is gone before its reply: nobody knows whether it ran.
 void engine::state::lose(slot& item) {
   if ((item.flags & (slot::script | slot::booked)) != 0 || item.series == nullptr) return;
-  if ((item.flags & slot::blocking) != 0) {
-    book(item);  // it was sent and not refused: Redis counted it when it began to block
-    return;
-  }
   stats.writes_unknown.add(1);
 }
 

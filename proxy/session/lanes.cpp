@@ -359,12 +359,19 @@ void engine::state::connection_timer(upstream_connection& c) {
   }
   // A blocking write that was not refused by now is waiting: Redis has counted it.
   if (c.owner != nullptr && c.owner->blocking_in_flight > 0) {
+    bool waits = true;  // everything before it was answered, and it was sent
+    bool unbooked = false;
     for (std::size_t index = 0; index < c.line.size(); ++index) {
       slot& item = c.line.at(index);
-      if ((item.flags & slot::blocking) == 0) break;
-      book(item);
-      item.flags |= slot::booked;
+      const bool blocking = (item.flags & slot::blocking) != 0;
+      if (blocking && waits && c.out.empty()) {
+        book(item);
+        item.flags |= slot::booked;
+      }
+      unbooked = unbooked || (blocking && (item.flags & slot::booked) == 0);
+      waits = false;
     }
+    if (unbooked) timers.set(c, now + bounds::blocking_booked_after);
   }
   if (c.group == nullptr) return;
   const steady_ns silence = std::chrono::nanoseconds(config().upstream.silence).count();

@@ -223,6 +223,7 @@ void engine::state::finish_reply(upstream_connection& c, slot& front) {
   pop(c);
   if ((item.flags & slot::queued) != 0) {
     queued_command* entry = s.tx ? s.tx->entry(item.extra) : nullptr;
+    if (entry != nullptr) entry->answered = true;
     if (c.framer.type() == '+' && c.framer.head().starts_with("+QUEUED")) {
       if (entry != nullptr) entry->answered_queued = true;
     } else if (s.multi_failed || !c.framer.is_error()) {
@@ -396,7 +397,8 @@ void engine::state::upstream_ended(upstream_connection& c, std::string_view why)
     if (item.kind == slot_kind::reply && (item.flags & slot::queued) == 0) {
       if (item.special == resp::special::exec && s->tx) {
         for (std::uint32_t index = 0; index < item.extra && index < s->tx->entries.size(); ++index) {
-          if (s->tx->entries[index].answered_queued) lose(s->tx->entries[index].books);
+          queued_command& entry = s->tx->entries[index];
+          if (entry.answered_queued || !entry.answered) lose(entry.books);  // all but what was refused while queueing
         }
         s->tx->take(item.extra);
       }

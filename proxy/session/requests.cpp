@@ -65,7 +65,7 @@ void engine::state::go_on(session& s) {
 std::size_t engine::state::take_commands(session& s, std::string_view bytes) {
   std::size_t taken = 0;
   bind_if_stale(s);
-  if (s.release_due) {
+  if (s.exchanged) {
     consider_release(s);
     if (s.gone) return bytes.size();
   }

@@ -36,6 +36,7 @@ struct streamed_request {
 struct queued_command {
   slot books;               // what it books when its element of EXEC's reply is known
   std::int32_t db = -1;     // SELECT n inside
+  bool answered = false;
   bool answered_queued = false;
   bool ran = false;         // its element of EXEC's reply was no error
 };
