@@ -146,6 +146,7 @@ std::string fake_redis::run(link& c, const words& args, const resp::command_spec
 
 std::string fake_redis::exec(link& c) {
   c.multi = false;
+  c.ran_exec = true;
   std::vector<words> queued = std::move(c.queued);
   c.queued.clear();
   bool changed = false;

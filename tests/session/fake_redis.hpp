@@ -46,6 +46,7 @@ class fake_redis {
     bool monitoring = false;
     bool open = true;            // the proxy has not closed it
     bool closed_by_us = false;   // everything in `out` is the last
+    bool ran_exec = false;
     std::uint64_t executed = 0;  // commands that ran on it
   };
 

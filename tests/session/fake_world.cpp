@@ -10,7 +10,7 @@
 namespace tidegate::session::testing_support {
 
 namespace {
-constexpr int turns_max = 200'000;
+constexpr int turns_max = 20'000;
 }
 
 fake_world::fake_world(const adjust& configure, std::uint64_t seed) : random(seed) {
@@ -171,7 +171,11 @@ void fake_world::settle() {
   int turns = 0;
   while (turn()) {
     if (++turns > turns_max) {
-      ADD_FAILURE() << "the world does not come to rest";
+      std::string last;
+      for (std::size_t i = redis.dialogue.size() - std::min<std::size_t>(redis.dialogue.size(), 12); i < redis.dialogue.size(); ++i) {
+        last += ' ' + std::to_string(redis.dialogue[i].first) + ':' + redis.dialogue[i].second;
+      }
+      ADD_FAILURE() << "the world does not come to rest; what the upstream heard last:" << last;
       return;
     }
   }
@@ -204,6 +208,14 @@ std::string fake_world::ask(fake_socket& client, std::string_view bytes) {
 
 std::size_t fake_world::upstreams_open() const {
   return static_cast<std::size_t>(std::count_if(upstreams_.begin(), upstreams_.end(), [](const auto& s) { return s->open; }));
+}
+
+fake_socket& fake_world::where_exec_ran() {
+  for (auto& s : upstreams_) {
+    if (s->open && redis.at(s->link).ran_exec) return *s;
+  }
+  ADD_FAILURE() << "no connection ran EXEC";
+  return *upstreams_.back();
 }
 
 void fake_world::lose_upstream(std::size_t index, bool reset) {

@@ -69,6 +69,8 @@ class fake_world final : public shell {
   [[nodiscard]] fake_socket& upstream(std::size_t index) { return *upstreams_[index]; }
   [[nodiscard]] std::size_t upstreams() const { return upstreams_.size(); }
   [[nodiscard]] std::size_t upstreams_open() const;
+  // The upstream socket whose connection ran EXEC.
+  [[nodiscard]] fake_socket& where_exec_ran();
   void lose_upstream(std::size_t index, bool reset = false);
   void lose_all_upstreams();
   void give_room(fake_socket& to, std::size_t bytes);

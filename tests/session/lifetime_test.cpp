@@ -73,9 +73,88 @@ TEST(Lifetime, OverTheTotalTheGreediestSessionGoes) {
 TEST(Lifetime, ARequestThatIsTooLargeToHoldIsRefused) {
   fake_world world([](config::config& c) { c.memory.session = 100'000; });
   fake_socket& client = world.connect_client();
-  client.send("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1000000\r\n" + std::string(200'000, 'x'));
+  client.send("*3\r\n$3\r\nSET\r\n$1000000\r\n" + std::string(200'000, 'k'));
   world.settle();
   EXPECT_TRUE(client.take().starts_with("-ERR a request of more than 100000 bytes"));
+  EXPECT_FALSE(client.open);
+  world.expect_nothing_left();
+}
+
+TEST(Lifetime, AValueTooLargeToHoldPassesThroughInPieces) {
+  fake_world world([](config::config& c) {
+    c.memory.session = 1'000'000;
+    config::ttl_rule rule;
+    rule.pattern = "t:*";
+    rule.default_ttl = std::chrono::milliseconds(60'000);
+    c.ttl.push_back(rule);
+  });
+  fake_socket& client = world.connect_client();
+  for (const std::string key : {"plain", "t:1"}) {
+    const std::string value(2'000'000, 'v');
+    const std::string request = command_line({"SET", key, value}) + command_line({"ECHO", key});
+    for (std::size_t at = 0; at < request.size(); at += 30'000) {
+      client.send(std::string_view(request).substr(at, 30'000));
+      (void)world.turn();
+      EXPECT_LT(world.engine->inventory_now().buffer_bytes, 2'200'000U);
+    }
+    world.settle();
+    EXPECT_EQ(client.take(), "+OK\r\n" + bulk(key));
+    ASSERT_NE(world.redis.find(0, key), nullptr);
+    EXPECT_EQ(world.redis.find(0, key)->text, value);
+  }
+  EXPECT_EQ(world.redis.find(0, "t:1")->ttl_ms, 60'000);
+  EXPECT_EQ(world.booked("set"), 2U);
+  EXPECT_EQ(world.booking_difference(), "");
+  world.expect_nothing_left();
+}
+
+TEST(Lifetime, AClientThatDiesInTheMiddleOfAStreamedValueTakesItsConnectionWithIt) {
+  for (const bool by_reset : {false, true}) {
+    fake_world world([](config::config& c) { c.memory.session = 1'000'000; });
+    fake_socket& client = world.connect_client();
+    fake_socket& other = world.connect_client();
+    const std::string request = command_line({"SET", "k", std::string(2'000'000, 'v')});
+    client.send(request.substr(0, 900'000));
+    world.settle();
+    by_reset ? client.abort() : client.half_close();
+    world.settle();
+    EXPECT_FALSE(client.open);
+    EXPECT_EQ(world.redis.find(0, "k"), nullptr);
+    EXPECT_EQ(world.ask(other, "MULTI\r\nINCR n\r\nEXEC\r\n"), "+OK\r\n+QUEUED\r\n*1\r\n:1\r\n")
+        << "nobody may get a connection in the middle of a request";
+    world.expect_nothing_left();
+  }
+}
+
+TEST(Lifetime, AStreamedValueThatARuleRefusesIsReadAndThrownAway) {
+  fake_world world([](config::config& c) {
+    c.memory.session = 1'000'000;
+    config::limit_rule rule;
+    rule.name = "cap";
+    rule.rate = 1;
+    rule.burst = 1;
+    rule.action = config::limit_action::reject;
+    c.limits.push_back(rule);
+  });
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, "SET k small\r\n");
+  client.send(command_line({"SET", "k", std::string(2'000'000, 'v')}) + command_line({"GET", "k"}));
+  world.settle();
+  const std::string got = client.take();
+  EXPECT_TRUE(got.starts_with("-THROTTLED")) << got.substr(0, 100);
+  EXPECT_TRUE(got.ends_with("\r\n$5\r\nsmall\r\n")) << got.substr(0, 200);
+  world.expect_nothing_left();
+}
+
+TEST(Lifetime, ALostUpstreamInTheMiddleOfAStreamedValueClosesItsClient) {
+  fake_world world([](config::config& c) { c.memory.session = 1'000'000; });
+  fake_socket& client = world.connect_client();
+  const std::string request = command_line({"SET", "k", std::string(2'000'000, 'v')});
+  client.send(request.substr(0, 900'000));
+  world.settle();
+  world.lose_all_upstreams();
+  world.settle();
+  EXPECT_EQ(client.take(), "-ERR upstream connection lost; the command may have been applied\r\n");
   EXPECT_FALSE(client.open);
   world.expect_nothing_left();
 }

@@ -134,6 +134,7 @@ TEST(Limit, AReloadThatRaisesTheRateLetsThoseWhoWaitGoInTheirOrder) {
 // Buckets of a pattern belong to the rule set: who stands in one when it goes must not be left in freed memory.
 TEST(Limit, AReloadWithoutTheRuleLetsGoOfThoseWhoWaitForIt) {
   config::limit_rule rule = cap(1, 1);
+  rule.max_delay = std::chrono::milliseconds(60'000);
   rule.per = config::limit_per::pattern;
   fake_world world(with(rule));
   fake_socket& a = world.connect_client();

@@ -41,7 +41,7 @@ TEST(Login, AFailedAuthDoesNotLendAnotherUsersConnection) {
   require_logins(world);
   fake_socket& bob = world.connect_client();
   (void)world.ask(bob, "AUTH bob b\r\nEVAL x 0 y\r\n");
-  ASSERT_EQ(world.engine->inventory_now().idle, 1U);
+  ASSERT_GE(world.engine->inventory_now().idle, 1U);
   fake_socket& thief = world.connect_client();
   EXPECT_EQ(world.ask(thief, "AUTH bob wrong\r\nEVAL x 0 stolen\r\nMULTI\r\n"), wrong + noauth + noauth);
   EXPECT_EQ(world.ask(thief, "GET a\r\nEVAL x 0 stolen\r\n"), noauth + noauth);
