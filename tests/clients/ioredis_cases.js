@@ -27,7 +27,8 @@ main({
   async passes_its_ready_check(open) {
     const client = connect(open, { enableReadyCheck: true });
     await new Promise((resolve) => client.once('ready', resolve));
-    assert.match(client.serverInfo.redis_version, /^7\./);
+    assert.strictEqual(client.status, 'ready');
+    assert.match(await client.info('server'), /redis_version:7\./);
   },
 
   async gets_5000_replies_of_a_pipeline_in_order(open) {
