@@ -4,12 +4,18 @@ Everything is on loopback and ends with the demo: two redis-servers, a tidegate,
 if the figures that do not depend on the machine's speed hold, 1 if not, 130 after Ctrl-C.
 """
 
+import os
+import signal
+
+if __name__ == "__main__":
+    # Before the rest is loaded there is nothing to stop, and Ctrl-C has the same status.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+
 import argparse
 import contextlib
 import dataclasses
 import pathlib
 import shutil
-import signal
 import sys
 import tempfile
 import threading

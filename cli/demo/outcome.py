@@ -59,7 +59,7 @@ def _milliseconds(seconds):
 
 
 def _row(name, *cells):
-    return f"  {name:<38}" + "".join(f"{cell:>14}" for cell in cells)
+    return (f"  {name:<38}" + "".join(f"{cell:>14}" for cell in cells)).rstrip()
 
 
 def _heading(title, *columns):
