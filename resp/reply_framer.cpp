@@ -14,18 +14,9 @@ constexpr std::uint64_t values_max = 1ULL << 63;
 constexpr std::uint8_t digits_max = 19;  // more do not fit 64 bits; leading zeros count
 constexpr std::size_t kind_bytes_max = 32;
 
-// What may stand in a `_ # , (` line at position `at`.
+// What may stand in a `_` or `#` line at position `at`.
 bool token_allows(char type, char c, std::uint64_t at) noexcept {
-  switch (type) {
-    case '#':
-      return at == 0 && (c == 't' || c == 'f');
-    case '(':
-      return is_digit(c) || (at == 0 && (c == '-' || c == '+'));
-    case ',':
-      return is_digit(c) || std::string_view("+-.eEinfa").contains(c);  // "inf", "-inf", "nan"
-    default:
-      return false;
-  }
+  return type == '#' && at == 0 && (c == 't' || c == 'f');
 }
 
 // The string that begins at `text` (`$n…`, `+…`, `!n…`), as much of it as `text` holds. Empty if it is none.
@@ -203,20 +194,16 @@ bool reply_framer::begin_value(const char* p) noexcept {
   switch (value_type_) {
     case '+':
     case '-':
+    case ',':  // a script chooses what stands in a double or a big number: any text may
+    case '(':
       stage_ = stage::line;
       return true;
     case '_':
     case '#':
-    case ',':
-    case '(':
       stage_ = stage::token;
       line_size_ = 0;
       return true;
-    case '>':
-      if (!top_) {
-        return false;
-      }
-      [[fallthrough]];
+    case '>':  // inside EXEC's array too: SUBSCRIBE in a transaction confirms itself in its element's place
     case ':':
     case '$':
     case '!':

@@ -4,12 +4,8 @@
 // Invariants: (1) nesting is counted, not stacked: depth costs nothing and is not limited; (2) an attribute (`|`)
 // belongs
 //   to the reply that follows it; (3) any split of the input gives the same frames; (4) streamed RESP3 types (`$?`,
-//   `*?`, `;`, `.`) and everything else that is not RESP is `malformed`, and stays so until reset(): a push inside
-//   another value, a bulk not followed by CRLF, a length other than digits (or -1 for `$` and `*`), more than 2^63
-//   values to come.
-// `+` and `-` lines end at the first CRLF; a CR or LF alone is part of them, as for hiredis. All other lines are
-// checked
-//   by character.
+//   `*?`, `;`, `.`) and everything else that is not RESP is `malformed`, and stays so until reset(); (5) what stands
+//   in a `,` or `(` line is not judged (scripts choose it), and a push may stand inside an array (SUBSCRIBE in MULTI).
 // Cost: no allocation (but for the tracked elements); bulk bodies are skipped by length; one pass.
 #pragma once
 

@@ -97,6 +97,7 @@ void engine::state::start_connecting(upstream_connection& c) {
   c.db = 0;
   c.protocol = 2;
   c.framer.reset();
+  c.selecting_first = c.selected_first = false;
   c.unframed = c.spoiled = c.retiring = c.write_blocked_ = false;
   c.wants_read_ = true;
   c.rtt_slots_left = 0;
@@ -125,6 +126,15 @@ void engine::state::start_prelude(upstream_connection& c, bool wait_for_name) {
     return;
   }
   c.at = phase::prelude;
+  if (c.user.empty() && !c.want_user.empty() && c.db != c.want_db && !c.selected_first) {
+    // As with a bare server: a session that chose its db and then logged in stays there, though its user may not SELECT.
+    c.selecting_first = c.selected_first = true;
+    resp::append_command(c.out, "SELECT", std::to_string(c.want_db));
+    send_own(c, "select", slot_kind::prelude);
+    timers.set(c, now + std::chrono::nanoseconds(config().upstream.connect_timeout).count());
+    mark_dirty(c);
+    return;
+  }
   c.prelude_failed = c.login_refused = c.login_required = false;
   c.heard_at = now;
   const std::size_t before = c.line.size();
@@ -167,6 +177,12 @@ void engine::state::start_prelude(upstream_connection& c, bool wait_for_name) {
 void engine::state::finish_prelude_reply(upstream_connection& c, const slot& item) {
   count_answered(c, item);
   if (c.at != phase::prelude) return;
+  if (c.selecting_first) {
+    c.selecting_first = false;
+    if (!c.framer.is_error()) c.db = c.want_db;
+    start_prelude(c);
+    return;
+  }
   if (c.framer.is_error()) {
     const resp::error_code code = resp::classify_error(c.framer.error_text());
     switch (item.special) {

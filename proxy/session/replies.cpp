@@ -87,10 +87,11 @@ bool engine::state::out_of_band(upstream_connection& c) {
   if (s == nullptr) return c.framer.is_push();
   const std::uint32_t subscribed = s->subscriptions[0] + s->subscriptions[1] + s->subscriptions[2];
   const bool push = c.framer.is_push();
-  const bool resp2_pubsub = s->protocol == 2 && c.framer.type() == '*' && (subscribed > 0 || s->subscribed_ever);
+  const bool confirms = !c.line.empty() && c.line.front().kind == slot_kind::subscribe;
+  const bool resp2_pubsub = s->protocol == 2 && c.framer.type() == '*' && (subscribed > 0 || confirms);
   if (!push && !resp2_pubsub) return false;
   const std::string_view kind = c.framer.kind();
-  if (is_confirmation(kind) && !c.line.empty() && c.line.front().kind == slot_kind::subscribe) {
+  if (is_confirmation(kind) && confirms) {
     finish_subscribe(*s, c);
     return true;
   }

@@ -43,6 +43,8 @@ class upstream_connection : public stream {
   bool warming = false;             // opens for nobody yet, to stand ready
   bool retiring = false;            // takes no new commands; closed when its line is empty
   bool unframed = false;            // replies can no longer be told apart: bytes pass as they come
+  bool selecting_first = false;     // SELECT went before AUTH: the user may lack the right to it
+  bool selected_first = false;
   bool prelude_failed = false;
   bool login_refused = false;       // the prelude's AUTH was refused
   bool login_required = false;      // an anonymous prelude met NOAUTH
