@@ -121,6 +121,15 @@ TEST(ConnectionState, ASubscriptionUnderReplyOffStillSpeaks) {
   world.expect_nothing_left();
 }
 
+TEST(ConnectionState, ASubscriptionThatIsRefusedUnderReplyOffShiftsNoReply) {
+  fake_world world;
+  world.redis.refusals["subscribe"] = "-NOPERM this user has no permissions to access one of the channels\r\n";
+  fake_socket& client = world.connect_client();
+  EXPECT_EQ(world.ask(client, "CLIENT REPLY OFF\r\nSUBSCRIBE c\r\nCLIENT REPLY ON\r\nECHO x\r\nECHO y\r\n"),
+            "+OK\r\n$1\r\nx\r\n$1\r\ny\r\n");
+  world.expect_nothing_left();
+}
+
 TEST(ConnectionState, ReplyOffSuppressesRepliesAndBooksWritesAsSent) {
   fake_world world;
   fake_socket& client = world.connect_client();

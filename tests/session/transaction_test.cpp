@@ -228,6 +228,20 @@ TEST(Transaction, SelectInsideMultiCountsOnlyWhenExecRanIt) {
   world.expect_nothing_left();
 }
 
+TEST(Transaction, AFollowUpGoesToTheDatabaseInWhichItsCommandRan) {
+  fake_world world(with_ttl);
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, "MULTI\r\nSADD t:1 x\r\nSELECT 2\r\nSADD t:2 x\r\nSELECT 3\r\nEXEC\r\n");
+  ASSERT_NE(world.redis.find(0, "t:1"), nullptr);
+  ASSERT_NE(world.redis.find(2, "t:2"), nullptr);
+  EXPECT_EQ(world.redis.find(0, "t:1")->ttl_ms, 60'000);
+  EXPECT_EQ(world.redis.find(2, "t:2")->ttl_ms, 60'000);
+  EXPECT_EQ(world.ask(client, "SET k three\r\nMULTI\r\nGET k\r\nEXEC\r\n"), "+OK\r\n+OK\r\n+QUEUED\r\n*1\r\n$5\r\nthree\r\n");
+  EXPECT_NE(world.redis.find(3, "k"), nullptr);
+  EXPECT_EQ(world.booking_difference(), "");
+  world.expect_nothing_left();
+}
+
 TEST(Transaction, ANestedMultiIsRedissErrorAndTheTransactionGoesOn) {
   fake_world world;
   fake_socket& client = world.connect_client();
