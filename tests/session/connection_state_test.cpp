@@ -133,8 +133,9 @@ TEST(ConnectionState, ASubscriptionThatIsRefusedUnderReplyOffShiftsNoReply) {
 TEST(ConnectionState, ReplyOffSuppressesRepliesAndBooksWritesAsSent) {
   fake_world world;
   fake_socket& client = world.connect_client();
-  EXPECT_EQ(world.ask(client, "CLIENT REPLY OFF\r\nSET a 1\r\nGET a\r\nCLIENT SETNAME x\r\nCLIENT REPLY ON\r\nGET a\r\n"),
-            "+OK\r\n$1\r\n1\r\n");
+  EXPECT_EQ(
+      world.ask(client, "CLIENT REPLY OFF\r\nSET a 1\r\nGET a\r\nCLIENT SETNAME x\r\nCLIENT REPLY ON\r\nGET a\r\n"),
+      "+OK\r\n$1\r\n1\r\n");
   EXPECT_EQ(world.booked("set"), 1U);
   EXPECT_EQ(world.engine->stats().writes_assumed.load(), 1U);
   EXPECT_EQ(world.booking_difference(), "");
@@ -183,8 +184,9 @@ TEST(ConnectionState, HelloChangesTheProtocolInMidStreamAndBack) {
   fake_socket& client = world.connect_client();
   const std::string three = "%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:3\r\n";
   const std::string two = "*4\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:2\r\n";
-  EXPECT_EQ(world.ask(client, "GET n\r\nHELLO 3\r\nGET n\r\nCLIENT GETNAME\r\nHELLO 2\r\nGET n\r\nHELLO 9\r\nGET n\r\n"),
-            "$-1\r\n" + three + "_\r\n_\r\n" + two + "$-1\r\n-NOPROTO unsupported protocol version\r\n$-1\r\n");
+  EXPECT_EQ(
+      world.ask(client, "GET n\r\nHELLO 3\r\nGET n\r\nCLIENT GETNAME\r\nHELLO 2\r\nGET n\r\nHELLO 9\r\nGET n\r\n"),
+      "$-1\r\n" + three + "_\r\n_\r\n" + two + "$-1\r\n-NOPROTO unsupported protocol version\r\n$-1\r\n");
   world.expect_nothing_left();
 }
 

@@ -12,15 +12,20 @@ namespace {
 
 const std::string ok = "+OK\r\n";
 
-std::string integer(std::int64_t n) { return ":" + std::to_string(n) + "\r\n"; }
-std::string array_header(std::size_t n) { return "*" + std::to_string(n) + "\r\n"; }
+std::string integer(std::int64_t n) {
+  return ":" + std::to_string(n) + "\r\n";
+}
+std::string array_header(std::size_t n) {
+  return "*" + std::to_string(n) + "\r\n";
+}
 const std::string wrong_type = "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
 
 }  // namespace
 
 std::string lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return out;
 }
 
@@ -62,7 +67,9 @@ fake_redis::value* fake_redis::find(std::int64_t db, const std::string& key) {
   return found == data_.end() ? nullptr : &found->second;
 }
 
-std::string fake_redis::null(const link& c) { return c.protocol == 3 ? "_\r\n" : "$-1\r\n"; }
+std::string fake_redis::null(const link& c) {
+  return c.protocol == 3 ? "_\r\n" : "$-1\r\n";
+}
 
 void fake_redis::say(link& c, const std::string& reply, bool push) {
   if (push || (!c.reply_off && !c.skip)) c.out += reply;
@@ -104,7 +111,8 @@ void fake_redis::handle(link& c, const words& args) {
     say(c, error);
   };
   if (spec.id == 0) return reject("-ERR unknown command '" + args[0] + "', with args beginning with: \r\n");
-  if (!spec.arity_ok(args.size())) return reject("-ERR wrong number of arguments for '" + lower(args[0]) + "' command\r\n");
+  if (!spec.arity_ok(args.size()))
+    return reject("-ERR wrong number of arguments for '" + lower(args[0]) + "' command\r\n");
   const bool login_needed = c.user.empty() && passwords.count("default") != 0;
   if (login_needed && !spec.no_auth) return reject("-NOAUTH Authentication required.\r\n");
   if (const auto refused = refusals.find(name); refused != refusals.end()) {
@@ -171,8 +179,10 @@ std::string fake_redis::subscribe(link& c, const words& args, std::set<std::stri
   const std::string kind = lower(args[0]);
   for (std::size_t i = 1; i < args.size(); ++i) {
     where.insert(args[i]);
-    say(c, (c.protocol == 3 ? ">3\r\n" : "*3\r\n") + bulk(kind) + bulk(args[i]) +
-               integer(static_cast<std::int64_t>(c.channels.size() + c.patterns.size())), true);
+    say(c,
+        (c.protocol == 3 ? ">3\r\n" : "*3\r\n") + bulk(kind) + bulk(args[i]) +
+            integer(static_cast<std::int64_t>(c.channels.size() + c.patterns.size())),
+        true);
   }
   return "";
 }
@@ -184,10 +194,12 @@ std::string fake_redis::unsubscribe(link& c, const words& args, std::set<std::st
   const std::string head = c.protocol == 3 ? ">3\r\n" : "*3\r\n";
   for (const std::string& name : names) {
     where.erase(name);
-    say(c, head + bulk(kind) + bulk(name) + integer(static_cast<std::int64_t>(c.channels.size() + c.patterns.size())), true);
+    say(c, head + bulk(kind) + bulk(name) + integer(static_cast<std::int64_t>(c.channels.size() + c.patterns.size())),
+        true);
   }
   if (names.empty()) {
-    say(c, head + bulk(kind) + null(c) + integer(static_cast<std::int64_t>(c.channels.size() + c.patterns.size())), true);
+    say(c, head + bulk(kind) + null(c) + integer(static_cast<std::int64_t>(c.channels.size() + c.patterns.size())),
+        true);
   }
   return "";
 }
@@ -251,7 +263,8 @@ std::string fake_redis::run_connection(link& c, const words& args, const resp::c
           return "-ERR Syntax error in HELLO option '" + args[i] + "'\r\n";
         }
       }
-      if (c.user.empty() && passwords.count("default") != 0) return "-NOAUTH HELLO must be called with the client already authenticated\r\n";
+      if (c.user.empty() && passwords.count("default") != 0)
+        return "-NOAUTH HELLO must be called with the client already authenticated\r\n";
       c.protocol = version;
       const std::string fields = bulk("server") + bulk("redis") + bulk("proto") + integer(version);
       return (version == 3 ? "%2\r\n" : "*4\r\n") + fields;
@@ -340,12 +353,18 @@ std::string fake_redis::run_set(link& c, const words& args) {
   bool keep = false, nx = false, xx = false;
   for (std::size_t i = 3; i < args.size(); ++i) {
     const std::string option = lower(args[i]);
-    if (option == "nx") nx = true;
-    else if (option == "xx") xx = true;
-    else if (option == "keepttl") keep = true;
-    else if (option == "ex" && i + 1 < args.size()) ttl = std::stoll(args[++i]) * 1000;
-    else if (option == "px" && i + 1 < args.size()) ttl = std::stoll(args[++i]);
-    else return "-ERR syntax error\r\n";
+    if (option == "nx")
+      nx = true;
+    else if (option == "xx")
+      xx = true;
+    else if (option == "keepttl")
+      keep = true;
+    else if (option == "ex" && i + 1 < args.size())
+      ttl = std::stoll(args[++i]) * 1000;
+    else if (option == "px" && i + 1 < args.size())
+      ttl = std::stoll(args[++i]);
+    else
+      return "-ERR syntax error\r\n";
   }
   const value* old = find(c.db, args[1]);
   if ((nx && old != nullptr) || (xx && old == nullptr)) return null(c);
@@ -437,8 +456,10 @@ std::string fake_redis::run_data(link& c, const words& args, bool& known) {
     if (!typed(args[1], type)) return wrong_type;
     value& now = touch(c, args[1], type);
     for (std::size_t i = 2; i < args.size(); ++i) {
-      if (name == "lpush") now.items.push_front(args[i]);
-      else if (type == 'l' || std::find(now.items.begin(), now.items.end(), args[i]) == now.items.end()) now.items.push_back(args[i]);
+      if (name == "lpush")
+        now.items.push_front(args[i]);
+      else if (type == 'l' || std::find(now.items.begin(), now.items.end(), args[i]) == now.items.end())
+        now.items.push_back(args[i]);
     }
     const auto size = static_cast<std::int64_t>(now.items.size());
     if (type == 'l') serve_blocked(c.db, args[1]);

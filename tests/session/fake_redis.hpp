@@ -1,5 +1,5 @@
-// A small model of a Redis: enough commands, with their replies, their state on a connection and the count of calls that
-// `INFO commandstats` would show, to be the upstream of an engine under test.
+// A small model of a Redis: enough commands, with their replies, their state on a connection and the count of calls
+// that `INFO commandstats` would show, to be the upstream of an engine under test.
 //
 // Thread safety: none. Ownership: links are named by number and live as long as the model.
 #pragma once
@@ -44,8 +44,8 @@ class fake_redis {
     std::set<std::string> channels, patterns;
     words blocked;  // keys of a BLPOP that waits
     bool monitoring = false;
-    bool open = true;            // the proxy has not closed it
-    bool closed_by_us = false;   // everything in `out` is the last
+    bool open = true;           // the proxy has not closed it
+    bool closed_by_us = false;  // everything in `out` is the last
     bool ran_exec = false;
     std::uint64_t executed = 0;  // commands that ran on it
   };
@@ -63,14 +63,14 @@ class fake_redis {
   [[nodiscard]] value* find(std::int64_t db, const std::string& key);
   void publish(const std::string& channel, const std::string& text);
 
-  std::map<std::string, std::uint64_t> calls;         // commandstats
-  std::map<std::string, std::string> passwords;       // by user; "default" with a password = requirepass
-  std::map<std::string, std::string> refusals;        // by command: the error given instead of running it
-  std::map<std::string, std::string> failures;        // by command: the error of a command that ran
-  std::map<std::string, int> refusals_left;           // how often a refusal is given; absent = always
-  std::vector<words> log;                             // every command that ran, in order
+  std::map<std::string, std::uint64_t> calls;                 // commandstats
+  std::map<std::string, std::string> passwords;               // by user; "default" with a password = requirepass
+  std::map<std::string, std::string> refusals;                // by command: the error given instead of running it
+  std::map<std::string, std::string> failures;                // by command: the error of a command that ran
+  std::map<std::string, int> refusals_left;                   // how often a refusal is given; absent = always
+  std::vector<words> log;                                     // every command that ran, in order
   std::vector<std::pair<std::size_t, std::string>> dialogue;  // every command name received, by link
-  bool silent = false;                                // takes commands, runs nothing
+  bool silent = false;                                        // takes commands, runs nothing
 
  private:
   void handle(link& c, const words& args);

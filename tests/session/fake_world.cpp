@@ -172,7 +172,8 @@ void fake_world::settle() {
   while (turn()) {
     if (++turns > turns_max) {
       std::string last;
-      for (std::size_t i = redis.dialogue.size() - std::min<std::size_t>(redis.dialogue.size(), 12); i < redis.dialogue.size(); ++i) {
+      for (std::size_t i = redis.dialogue.size() - std::min<std::size_t>(redis.dialogue.size(), 12);
+           i < redis.dialogue.size(); ++i) {
         last += ' ' + std::to_string(redis.dialogue[i].first) + ':' + redis.dialogue[i].second;
       }
       ADD_FAILURE() << "the world does not come to rest; what the upstream heard last:" << last;
@@ -207,7 +208,8 @@ std::string fake_world::ask(fake_socket& client, std::string_view bytes) {
 }
 
 std::size_t fake_world::upstreams_open() const {
-  return static_cast<std::size_t>(std::count_if(upstreams_.begin(), upstreams_.end(), [](const auto& s) { return s->open; }));
+  return static_cast<std::size_t>(
+      std::count_if(upstreams_.begin(), upstreams_.end(), [](const auto& s) { return s->open; }));
 }
 
 fake_socket& fake_world::where_exec_ran() {
@@ -264,7 +266,9 @@ std::ptrdiff_t fake_world::send(stream& to, std::string_view bytes) {
   return static_cast<std::ptrdiff_t>(size);
 }
 
-void fake_world::resume_reading(stream& /*from*/) { moved_ = true; }
+void fake_world::resume_reading(stream& /*from*/) {
+  moved_ = true;
+}
 
 void fake_world::close(stream& which, close_how how) {
   fake_socket* s = static_cast<fake_socket*>(which.io);
@@ -286,7 +290,8 @@ std::uint64_t fake_world::booked(std::string_view command, std::string_view clie
   std::uint64_t sum = 0;
   const resp::command_spec* spec = snapshot->commands->find_name(command);
   engine->stats().writes.read([&](const attribution::series& one) {
-    if (one.command == spec->id && (client.empty() || registry->client_name(one.client) == client)) sum += one.writes.load();
+    if (one.command == spec->id && (client.empty() || registry->client_name(one.client) == client))
+      sum += one.writes.load();
   });
   return sum;
 }
@@ -321,7 +326,8 @@ std::string fake_world::booking_difference(std::uint64_t unknown) const {
     }
     if (calls > known) missing += calls - known;
   }
-  if (missing > unknown && out.empty()) out = std::to_string(missing) + " calls missing, " + std::to_string(unknown) + " unknown";
+  if (missing > unknown && out.empty())
+    out = std::to_string(missing) + " calls missing, " + std::to_string(unknown) + " unknown";
   return out;
 }
 

@@ -1,9 +1,9 @@
 // An engine with everything around it in memory: a shell without sockets, clients that a test speaks for, a model of
 // the upstream, and a clock that moves when the test says so.
 //
-// Thread safety: none. Ownership: the world owns engine, sockets and model; references to sockets stay good as long as it.
-// Invariants: (1) the engine is called only between begin_turn and end_turn; (2) nothing is read from a stream that does
-// not want to be read; (3) after close() the engine never hears of a stream again.
+// Thread safety: none. Ownership: the world owns engine, sockets and model; references to sockets stay good as long as
+// it. Invariants: (1) the engine is called only between begin_turn and end_turn; (2) nothing is read from a stream that
+// does not want to be read; (3) after close() the engine never hears of a stream again.
 #pragma once
 
 #include <cstddef>
@@ -31,14 +31,14 @@ struct fake_socket {
   bool connecting = false, open = false;
   std::size_t link = SIZE_MAX;  // of the model, for an upstream socket that is open
 
-  std::string inbox;      // sent by the client, not yet read by the engine
-  std::string received;   // what the engine sent to the client
+  std::string inbox;     // sent by the client, not yet read by the engine
+  std::string received;  // what the engine sent to the client
   bool fin = false, fin_told = false, reset = false, writable_due = false;
   std::size_t room = SIZE_MAX;  // bytes that the socket still takes
   bool full = false;
   close_how closed_how = close_how::graceful;
-  bool hold = false;            // an upstream's replies stay with it
-  std::size_t release = 0;      // … but for so many bytes
+  bool hold = false;        // an upstream's replies stay with it
+  std::size_t release = 0;  // … but for so many bytes
 
   void send(std::string_view bytes) { inbox.append(bytes); }
   void send(const words& args) { inbox += command_line(args); }

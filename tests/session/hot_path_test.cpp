@@ -77,7 +77,8 @@ class quiet_world final : public shell {
       to_clients += bytes.size();
     } else {
       upstream_ = static_cast<upstream_connection*>(&to);
-      for (std::size_t at = bytes.find('*'); at != std::string_view::npos; at = bytes.find("\r\n*", at + 1)) ++commands_;
+      for (std::size_t at = bytes.find('*'); at != std::string_view::npos; at = bytes.find("\r\n*", at + 1))
+        ++commands_;
     }
     return static_cast<std::ptrdiff_t>(bytes.size());
   }

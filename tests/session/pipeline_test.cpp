@@ -156,7 +156,8 @@ TEST(Pipeline, ADeepPipelineIsHeldBackAndAnsweredWhole) {
 TEST(Pipeline, SelectIsABarrierAndHoldsForWhatFollows) {
   fake_world world;
   fake_socket& client = world.connect_client();
-  EXPECT_EQ(world.ask(client, "SET k zero\r\nSELECT 3\r\nSET k three\r\nGET k\r\nSELECT 0\r\nGET k\r\nSELECT 99\r\nGET k\r\n"),
+  EXPECT_EQ(world.ask(client,
+                      "SET k zero\r\nSELECT 3\r\nSET k three\r\nGET k\r\nSELECT 0\r\nGET k\r\nSELECT 99\r\nGET k\r\n"),
             "+OK\r\n+OK\r\n+OK\r\n$5\r\nthree\r\n+OK\r\n$4\r\nzero\r\n-ERR DB index is out of range\r\n$4\r\nzero\r\n");
   EXPECT_EQ(world.booking_difference(), "");
   world.expect_nothing_left();
@@ -244,7 +245,8 @@ TEST(Pipeline, WritesThatRedisRefusesAreNotBookedAndThoseThatFailInsideAre) {
 TEST(Pipeline, AnUnknownCommandReachesRedisAndKeepsNothingBehind) {
   fake_world world;
   fake_socket& client = world.connect_client();
-  EXPECT_EQ(world.ask(client, "FOO a\r\nPING\r\n"), "-ERR unknown command 'FOO', with args beginning with: \r\n+PONG\r\n");
+  EXPECT_EQ(world.ask(client, "FOO a\r\nPING\r\n"),
+            "-ERR unknown command 'FOO', with args beginning with: \r\n+PONG\r\n");
   world.expect_nothing_left();
 }
 

@@ -1,5 +1,5 @@
-// Random clients against a random upstream, from a seed: whatever happens, a reply reaches its own command and client, each
-// command ends in exactly one of {reply, error, close}, the books agree with what ran, and nothing is left.
+// Random clients against a random upstream, from a seed: whatever happens, a reply reaches its own command and client,
+// each command ends in exactly one of {reply, error, close}, the books agree with what ran, and nothing is left.
 //
 // A failure names its seed; TIDEGATE_SEED=n runs that one alone.
 #include <gtest/gtest.h>
@@ -17,10 +17,10 @@ const std::string lost_error = "-ERR upstream connection lost; the command may h
 const std::string unavailable_error = "-ERR upstream unavailable\r\n";
 
 struct expectation {
-  std::string exact;        // the only true reply; empty = any reply whose first byte is in `kinds`
+  std::string exact;  // the only true reply; empty = any reply whose first byte is in `kinds`
   std::string kinds;
-  bool queued = false;      // inside MULTI: QUEUED, or an error
-  bool executes = false;    // EXEC: an array of `texts` elements, in order, or nil, or an error
+  bool queued = false;    // inside MULTI: QUEUED, or an error
+  bool executes = false;  // EXEC: an array of `texts` elements, in order, or nil, or an error
   std::vector<std::string> texts;
 };
 
@@ -29,7 +29,7 @@ struct actor {
   int number = 0;
   std::deque<expectation> due;
   resp::reply_framer framer;
-  std::string frame;        // of the reply that is arriving
+  std::string frame;  // of the reply that is arriving
   bool in_multi = false, quits = false;
   std::vector<std::string> texts;  // of the open transaction
   std::uint64_t sent = 0;
@@ -38,8 +38,7 @@ struct actor {
 class simulation {
  public:
   simulation(std::uint64_t seed, bool with_losses)
-      : losses_(with_losses),
-        world_([&](config::config& c) { configure(c, seed); }, seed) {
+      : losses_(with_losses), world_([&](config::config& c) { configure(c, seed); }, seed) {
     world_.chaotic = true;
   }
 
@@ -50,6 +49,7 @@ class simulation {
     world_.refuse_connects = world_.hold_connects = false;
     world_.advance(20 * second);
     for (actor& a : actors_) check_received(a);
+    feed_blocked();
     if (testing::Test::HasFailure()) return answered_;
     for (const actor& a : actors_) {
       if (a.socket->open) {
@@ -65,6 +65,21 @@ class simulation {
 
  private:
   std::uint64_t pick(std::uint64_t n) { return world_.random() % n; }
+
+  // Whoever is blocked for an item gets one, until nobody is.
+  void feed_blocked() {
+    fake_socket& feeder = world_.connect_client("10.0.0.9");
+    for (int round = 0; round < 500; ++round) {
+      bool waiting = false;
+      for (const actor& a : actors_) waiting = waiting || (a.socket->open && !a.due.empty());
+      if (!waiting) return;
+      for (int db = 0; db < 3; ++db) {
+        feeder.send("SELECT " + std::to_string(db) + "\r\nRPUSH q0 x\r\nRPUSH q1 x\r\nRPUSH q2 x\r\n");
+      }
+      world_.advance(50 * millisecond);
+      for (actor& a : actors_) check_received(a);
+    }
+  }
 
   static void configure(config::config& c, std::uint64_t seed) {
     if (seed % 3 == 0) {
@@ -96,7 +111,8 @@ class simulation {
       if (a.socket->open && pick(700) == 0) a.socket->half_close();
       if (a.socket->open && pick(900) == 0) a.socket->abort();
     }
-    if (losses_ && pick(150) == 0 && world_.upstreams() > 0) world_.lose_upstream(pick(world_.upstreams()), pick(2) == 0);
+    if (losses_ && pick(150) == 0 && world_.upstreams() > 0)
+      world_.lose_upstream(pick(world_.upstreams()), pick(2) == 0);
     if (losses_ && pick(400) == 0) world_.refuse_connects = !world_.refuse_connects;
     if (losses_ && pick(500) == 0) world_.state->address_generation.fetch_add(1);
     const std::uint64_t turns = pick(4);
@@ -130,7 +146,8 @@ class simulation {
 
   void say_write(actor& a) {
     const std::string key = "k" + std::to_string(pick(20));
-    static const std::vector<words> writes{{"SET", "", "v"}, {"INCR", ""}, {"APPEND", "", "x"}, {"SADD", "", "m"}, {"DEL", ""}};
+    static const std::vector<words> writes{
+        {"SET", "", "v"}, {"INCR", ""}, {"APPEND", "", "x"}, {"SADD", "", "m"}, {"DEL", ""}};
     words args = writes[pick(writes.size())];
     args[1] = key;
     if (a.in_multi) {
@@ -166,24 +183,29 @@ class simulation {
         return say_unique(a);
       case 3:
         if (a.in_multi) return say_unique(a);
-        return say(a, {"SELECT", std::to_string(pick(3))}, {.exact = "+OK\r\n", .kinds = {}, .queued = false, .executes = false, .texts = {}});
+        return say(a, {"SELECT", std::to_string(pick(3))},
+                   {.exact = "+OK\r\n", .kinds = {}, .queued = false, .executes = false, .texts = {}});
       case 4:
         if (a.in_multi) return say_unique(a);
-        return say(a, {"WATCH", "k1"}, {.exact = "+OK\r\n", .kinds = {}, .queued = false, .executes = false, .texts = {}});
+        return say(a, {"WATCH", "k1"},
+                   {.exact = "+OK\r\n", .kinds = {}, .queued = false, .executes = false, .texts = {}});
       case 5:
         if (a.in_multi) return say_unique(a);
         return say(a, {"UNWATCH"}, {.exact = "+OK\r\n", .kinds = {}, .queued = false, .executes = false, .texts = {}});
       case 6:
         if (a.in_multi) return say_unique(a);
-        return say(a, {"CLIENT", "SETNAME", "n" + std::to_string(pick(4))}, {.exact = "+OK\r\n", .kinds = {}, .queued = false, .executes = false, .texts = {}});
+        return say(a, {"CLIENT", "SETNAME", "n" + std::to_string(pick(4))},
+                   {.exact = "+OK\r\n", .kinds = {}, .queued = false, .executes = false, .texts = {}});
       case 7:
         if (a.in_multi) return say_unique(a);
-        return say(a, {"BLPOP", "q" + std::to_string(pick(3)), "0"}, {.exact = {}, .kinds = "*", .queued = false, .executes = false, .texts = {}});
+        return say(a, {"BLPOP", "q" + std::to_string(pick(3)), "0"},
+                   {.exact = {}, .kinds = "*", .queued = false, .executes = false, .texts = {}});
       case 8:
       case 9:
       case 10:
         if (a.in_multi) return say_unique(a);
-        return say(a, {"RPUSH", "q" + std::to_string(pick(3)), "x"}, {.exact = {}, .kinds = ":", .queued = false, .executes = false, .texts = {}});
+        return say(a, {"RPUSH", "q" + std::to_string(pick(3)), "x"},
+                   {.exact = {}, .kinds = ":", .queued = false, .executes = false, .texts = {}});
       case 11:
         a.socket->send(pick(2) == 0 ? "\r\n" : "*0\r\n");
         return;
@@ -228,7 +250,8 @@ class simulation {
       EXPECT_TRUE(losses_) << reply;
       return;
     }
-    const std::string about = "client " + std::to_string(a.number) + " wanted '" + want.exact + want.kinds + "', got " + reply;
+    const std::string about =
+        "client " + std::to_string(a.number) + " wanted '" + want.exact + want.kinds + "', got " + reply;
     if (!want.exact.empty()) {
       // A MULTI that met no upstream leaves its commands to run by themselves, and EXEC and DISCARD to fail.
       EXPECT_TRUE(reply == want.exact || (losses_ && reply[0] == '-')) << about;

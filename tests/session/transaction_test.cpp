@@ -27,9 +27,10 @@ TEST(Transaction, AnElementThatFailedInsideIsBookedAndOneThatWasRefusedIsNot) {
   fake_world world;
   fake_socket& client = world.connect_client();
   (void)world.ask(client, "SADD s x\r\n");
-  EXPECT_EQ(world.ask(client, "MULTI\r\nINCR s\r\nSET a 1\r\nGET a\r\nEXEC\r\n"),
-            "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n-WRONGTYPE Operation against a key holding the wrong kind of "
-            "value\r\n+OK\r\n$1\r\n1\r\n");
+  EXPECT_EQ(
+      world.ask(client, "MULTI\r\nINCR s\r\nSET a 1\r\nGET a\r\nEXEC\r\n"),
+      "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n-WRONGTYPE Operation against a key holding the wrong kind of "
+      "value\r\n+OK\r\n$1\r\n1\r\n");
   EXPECT_EQ(world.booked("incr"), 1U);
   EXPECT_EQ(world.booked("set"), 1U);
   world.redis.failures["set"] = "-OOM command not allowed\r\n";
@@ -76,8 +77,7 @@ TEST(Transaction, AWatchThatWasBrokenBooksNothing) {
   fake_socket& other = world.connect_client();
   (void)world.ask(client, "WATCH k\r\n");
   (void)world.ask(other, "SET k other\r\n");
-  EXPECT_EQ(world.ask(client, "MULTI\r\nSET k mine\r\nEXEC\r\nGET k\r\n"),
-            "+OK\r\n+QUEUED\r\n*-1\r\n$5\r\nother\r\n");
+  EXPECT_EQ(world.ask(client, "MULTI\r\nSET k mine\r\nEXEC\r\nGET k\r\n"), "+OK\r\n+QUEUED\r\n*-1\r\n$5\r\nother\r\n");
   EXPECT_EQ(world.booking_difference(), "");
   world.expect_nothing_left();
 }
@@ -236,7 +236,8 @@ TEST(Transaction, AFollowUpGoesToTheDatabaseInWhichItsCommandRan) {
   ASSERT_NE(world.redis.find(2, "t:2"), nullptr);
   EXPECT_EQ(world.redis.find(0, "t:1")->ttl_ms, 60'000);
   EXPECT_EQ(world.redis.find(2, "t:2")->ttl_ms, 60'000);
-  EXPECT_EQ(world.ask(client, "SET k three\r\nMULTI\r\nGET k\r\nEXEC\r\n"), "+OK\r\n+OK\r\n+QUEUED\r\n*1\r\n$5\r\nthree\r\n");
+  EXPECT_EQ(world.ask(client, "SET k three\r\nMULTI\r\nGET k\r\nEXEC\r\n"),
+            "+OK\r\n+OK\r\n+QUEUED\r\n*1\r\n$5\r\nthree\r\n");
   EXPECT_NE(world.redis.find(3, "k"), nullptr);
   EXPECT_EQ(world.booking_difference(), "");
   world.expect_nothing_left();
