@@ -256,7 +256,6 @@ def run(binary):
     begun = time.monotonic()
     status = display.status_line()
     with contextlib.ExitStack() as stack:
-        # Nothing may cut the cleaning up short.
         stack.callback(signal.signal, signal.SIGINT, signal.default_int_handler)
         try:
             on_stage = stage(stack, binary, status)
@@ -264,12 +263,16 @@ def run(binary):
             bursts = play(on_stage, status)
             result = conclude(on_stage, bursts, begun)
         finally:
+            # Nothing may cut the cleaning up short.
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)
             status.clear()
     print("\n" + "\n".join(outcome.lines(result)))
     print(f"{result.seconds:.0f} s")
-    return 0 if outcome.holds(result) else 1
+    ended_with = on_stage.proxy.child.returncode
+    if ended_with != 0:
+        print(f"tidegate ended with status {ended_with} when it was told to stop\n{on_stage.proxy.last_words}")
+    return 0 if outcome.holds(result) and ended_with == 0 else 1
 
 
 def interrupt(*_):

@@ -37,6 +37,7 @@ class failure(Exception):
 class process:
     def __init__(self, name, arguments, folder):
         self.name = name
+        self.last_words = ""  # after stop(): the end of its log
         self.log_path = folder / f"{name}.log"
         with open(self.log_path, "wb") as log:
             # A session of its own: Ctrl-C is for the demo, which then stops what it started in order.
@@ -59,6 +60,7 @@ class process:
             except subprocess.TimeoutExpired:
                 self.child.kill()
         self.child.wait()
+        self.last_words = self.log[-2000:] if self.log_path.exists() else ""
 
     def wait_until(self, true, what):
         """Stops the process where that does not come, or the demo is interrupted: nobody else knows of it yet."""
