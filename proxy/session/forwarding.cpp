@@ -5,6 +5,7 @@
 
 #include "proxy/session/engine_state.hpp"
 #include "resp/encoder.hpp"
+#include "resp/keyword.hpp"
 
 namespace tidegate::session {
 
@@ -12,12 +13,6 @@ namespace {
 
 constexpr std::string_view no_previous_errors =
     "-EXECABORT Transaction discarded because of previous errors.\r\n";
-
-bool equals_folded(std::string_view text, std::string_view lower) noexcept {
-  return text.size() == lower.size() && std::equal(text.begin(), text.end(), lower.begin(), [](char a, char b) {
-           return (a >= 'A' && a <= 'Z' ? static_cast<char>(a | 0x20) : a) == b;
-         });
-}
 
 // Inside MULTI Redis runs these at once instead of queueing them.
 bool runs_inside_multi(resp::special kind) noexcept {
@@ -50,7 +45,7 @@ std::int64_t other_db(const resp::command_spec& spec, const resp::request& reque
   if (spec.kind == resp::special::move && request.size() == 3) text = request[2];
   if (spec.kind == resp::special::copy) {
     for (std::size_t index = 3; index + 1 < request.size(); ++index) {
-      if (equals_folded(request[index], "db")) text = request[index + 1];
+      if (resp::is_keyword(request[index], "db")) text = request[index + 1];
     }
   }
   std::uint32_t db = 0;
@@ -274,13 +269,13 @@ step engine::state::forward(session& s, upstream_connection& to, const resp::com
       }
     }
     const bool is_reply_switch = spec.kind == resp::special::client_reply && arity_ok && request.size() == 3;
-    if (is_reply_switch && equals_folded(request[2], "off")) {
+    if (is_reply_switch && resp::is_keyword(request[2], "off")) {
       s.replies = reply_mode::off;
-    } else if (is_reply_switch && equals_folded(request[2], "skip")) {
+    } else if (is_reply_switch && resp::is_keyword(request[2], "skip")) {
       if (s.replies == reply_mode::on) s.replies = reply_mode::skip_next;
       mark_dirty(to);
       return step::taken;  // neither it nor the next command is answered
-    } else if (is_reply_switch && equals_folded(request[2], "on")) {
+    } else if (is_reply_switch && resp::is_keyword(request[2], "on")) {
       s.replies = reply_mode::on;
     }
   }

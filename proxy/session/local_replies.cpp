@@ -1,25 +1,12 @@
 // What the proxy answers itself, in its place in the pipeline, and why a session takes no further command for now.
 #include <algorithm>
 
+#include "proxy/session/client_name.hpp"
 #include "proxy/session/engine_state.hpp"
 #include "resp/encoder.hpp"
+#include "resp/keyword.hpp"
 
 namespace tidegate::session {
-
-namespace {
-
-bool equals_folded(std::string_view text, std::string_view lower) noexcept {
-  return text.size() == lower.size() && std::equal(text.begin(), text.end(), lower.begin(), [](char a, char b) {
-           return (a >= 'A' && a <= 'Z' ? static_cast<char>(a | 0x20) : a) == b;
-         });
-}
-
-// Redis's validateClientName: every byte between '!' and '~'.
-bool valid_name(std::string_view name) noexcept {
-  return std::all_of(name.begin(), name.end(), [](char byte) { return byte >= '!' && byte <= '~'; });
-}
-
-}  // namespace
 
 void engine::state::deliver(session& s, std::string_view bytes) {
   if (s.gone || s.overflowed) return;
@@ -99,24 +86,24 @@ bool engine::state::answer_locally(session& s, const resp::command_spec& spec, c
   }
   if (spec.kind == resp::special::client_setname) {
     const std::string_view name = request[2];
-    if (valid_name(name)) {
+    if (is_valid_client_name(name)) {
       s.name = name;
       s.who.client_name = name;
       name_session(s, false);
     }
     if (s.own != nullptr && wants_own(s, spec, request)) {  // its connection shall carry the name too; Redis answers
-      if (valid_name(name)) s.own->name = name;
+      if (is_valid_client_name(name)) s.own->name = name;
       return false;
     }
-    reply_locally(s, valid_name(name)
+    reply_locally(s, is_valid_client_name(name)
                          ? "+OK\r\n"
-                         : "-ERR Client names cannot contain spaces, newlines or special characters.\r\n");
+                         : invalid_client_name_line);
     return true;
   }
   // CLIENT SETINFO LIB-NAME|LIB-VER value (7.2): where the upstream lacks it, its own error is the right answer.
-  const bool is_library = equals_folded(request[2], "lib-name");
-  if (!is_library && !equals_folded(request[2], "lib-ver")) return false;
-  if (!valid_name(request[3])) return false;
+  const bool is_library = resp::is_keyword(request[2], "lib-name");
+  if (!is_library && !resp::is_keyword(request[2], "lib-ver")) return false;
+  if (!is_valid_client_name(request[3])) return false;
   if (is_library) {
     s.who.library = request[3];
     name_session(s, false);

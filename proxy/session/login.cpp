@@ -3,18 +3,14 @@
 #include <algorithm>
 #include <charconv>
 
+#include "proxy/session/client_name.hpp"
 #include "proxy/session/engine_state.hpp"
 #include "resp/encoder.hpp"
+#include "resp/keyword.hpp"
 
 namespace tidegate::session {
 
 namespace {
-
-bool equals_folded(std::string_view text, std::string_view lower) noexcept {
-  return text.size() == lower.size() && std::equal(text.begin(), text.end(), lower.begin(), [](char a, char b) {
-           return (a >= 'A' && a <= 'Z' ? static_cast<char>(a | 0x20) : a) == b;
-         });
-}
 
 // Takes as long for a wrong first byte as for a wrong last one; only the length of what was offered shows.
 bool same_secret(std::string_view offered, std::string_view known) noexcept {
@@ -29,10 +25,6 @@ bool same_secret(std::string_view offered, std::string_view known) noexcept {
 bool number(std::string_view text, std::int64_t& out) noexcept {
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), out);
   return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
-}
-
-bool valid_name(std::string_view name) noexcept {
-  return std::all_of(name.begin(), name.end(), [](char byte) { return byte >= '!' && byte <= '~'; });
 }
 
 }  // namespace
@@ -53,12 +45,12 @@ void engine::state::remember_exchange(session& s, const resp::command_spec& spec
     case resp::special::hello:
       if (request.size() > 1 && number(request[1], value)) asked.protocol = static_cast<std::uint8_t>(value);
       for (std::size_t index = 2; index < request.size(); ++index) {
-        if (equals_folded(request[index], "auth") && index + 2 < request.size()) {
+        if (resp::is_keyword(request[index], "auth") && index + 2 < request.size()) {
           asked.has_auth = true;
           asked.user = request[index + 1];
           asked.secret = request[index + 2];
           index += 2;
-        } else if (equals_folded(request[index], "setname") && index + 1 < request.size()) {
+        } else if (resp::is_keyword(request[index], "setname") && index + 1 < request.size()) {
           asked.has_name = true;
           asked.name = request[++index];
         }
@@ -199,13 +191,13 @@ step engine::state::login_locally(session& s, const resp::command_spec& spec, co
     if (version < 2 || version > 3) return answer("-NOPROTO unsupported protocol version\r\n");
   }
   for (std::size_t index = 2; index < request.size(); ++index) {
-    if (equals_folded(request[index], "auth") && index + 2 < request.size()) {
+    if (resp::is_keyword(request[index], "auth") && index + 2 < request.size()) {
       if (!known(request[index + 1], request[index + 2])) return answer(wrong);
       log_in(request[index + 1]);
       index += 2;
-    } else if (equals_folded(request[index], "setname") && index + 1 < request.size()) {
-      if (!valid_name(request[++index])) {
-        return answer("-ERR Client names cannot contain spaces, newlines or special characters.\r\n");
+    } else if (resp::is_keyword(request[index], "setname") && index + 1 < request.size()) {
+      if (!is_valid_client_name(request[++index])) {
+        return answer(invalid_client_name_line);
       }
       s.name = request[index];
       s.who.client_name = request[index];
