@@ -112,7 +112,7 @@ def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--unit", action="append", default=[], metavar="PRESET")
     options.add_argument("--binary", required=True)
-    options.add_argument("--logs", required=True, type=pathlib.Path)
+    options.add_argument("--logs", required=True, type=lambda text: pathlib.Path(text).resolve())
     options.add_argument("--long", action="store_true")
     options.add_argument("--filter", default="", type=lambda text: re.compile(text).pattern)
     chosen = options.parse_args()
@@ -123,7 +123,7 @@ def main():
 
     count = tally()
     begun = time.monotonic()
-    for path in sorted((ROOT / "tests/structure").glob("*_test.py")):
+    for path in sorted([*(ROOT / "tests/structure").glob("*_test.py"), *(ROOT / "tests/demo").glob("*_test.py")]):
         run_suite(path, chosen.filter, chosen.logs, count)
     for preset in chosen.unit:
         run_units(preset, chosen.filter, chosen.logs, count, [])
