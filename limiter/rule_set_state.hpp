@@ -1,4 +1,5 @@
 // What a rule_set holds besides its rules; for its own .cpp files.
+// Thread safety: as rule_set: immutable but for the atomics inside.
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
 // 128-bit integers for intermediate results: a product of two 63-bit numbers does not fit 64 bits.
+// Thread safety: pure functions.
 #pragma once
 
 namespace tidegate::limiter {

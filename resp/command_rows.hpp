@@ -3,6 +3,7 @@
 // Included by the command_rows_*.hpp and by command_data.cpp alone; everything is constant-evaluated.
 // Invariants: a row without a word about keys has its one key as argument 1 (`read`, `grow`, `shrink`) or none (`on`);
 //   `grow` sets write and denyoom, `shrink` sets write: what Redis flags otherwise is said in the row.
+// Thread safety: constants and constexpr functions.
 #pragma once
 
 #include <string_view>

@@ -2,6 +2,7 @@
 //
 // Facts from the command documents of Redis 7.0 (src/commands/*.json); what later versions and Valkey added stands at
 // the end of its group.
+// Thread safety: constant.
 #pragma once
 
 #include "resp/command_rows.hpp"

@@ -1,4 +1,5 @@
 // Named upper bounds of the wire path. Every one is finite; tests stand at n-1, n and n+1.
+// Thread safety: constants.
 #pragma once
 
 #include <cstddef>

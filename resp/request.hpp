@@ -2,6 +2,7 @@
 //
 // Lifetime: valid as long as the bytes it was parsed from stay where they are and the parser that made it
 // is not used again.
+// Thread safety: none; a view belongs to whoever parsed it.
 #pragma once
 
 #include <cstdint>

@@ -237,6 +237,13 @@ void engine::state::end_connection(upstream_connection& c, close_how how, std::s
   upstream_ended(c, why);
 }
 
+void engine::state::start_closing(session& s) {
+  if (s.closing) return;
+  s.closing = true;
+  s.closing_until = now + bounds::closing_deadline;
+  rearm(s);
+}
+
 // Closes once everything it asked for was answered and sent; takes no new bytes from now on.
 void engine::state::close_when_done(session& s) {
   if (s.gone) return;
@@ -244,7 +251,7 @@ void engine::state::close_when_done(session& s) {
     close_session(s, close_how::graceful);
     return;
   }
-  if (s.hold == hold_reason::none) s.closing = true;
+  if (s.hold == hold_reason::none) start_closing(s);
 }
 
 void engine::state::run_runnable() {
@@ -257,6 +264,11 @@ void engine::state::run_runnable() {
 }
 
 void engine::state::session_timer(session& s) {
+  if (s.closing && now >= s.closing_until) {
+    stats.client_errors.add(static_cast<std::uint64_t>(client_error::slow));
+    close_session(s, close_how::reset);  // it does not take what it asked for
+    return;
+  }
   if (s.hold == hold_reason::limit && now >= std::min(s.look_again_at, s.delay_until)) {
     go_on(s);
     if (s.gone) return;
@@ -301,6 +313,7 @@ void engine::state::rearm(session& s) {
     due = std::min({due, s.progress_at + bounds::stall_deadline, s.begun_at + bounds::slow_window});
     if (s.user.empty()) due = std::min(due, std::max(now, s.begun_at) + bounds::login_deadline);
   }
+  if (s.closing) due = std::min(due, s.closing_until);
   if (due == s.deadline) return;
   timers.set(s, due);
 }
@@ -330,6 +343,7 @@ void engine::begin_turn(steady_ns now, std::chrono::milliseconds wall) {
   if (now - state_->folded_at >= bounds::fold_interval) {
     state_->folded_at = now;
     state_->stats.writes.fold_retired(*state_->opts.registry);
+    state_->forget_idle_groups();
   }
 }
 

@@ -37,6 +37,7 @@ inline constexpr steady_ns slow_window = 60'000'000'000;          // … and at 
 inline constexpr std::uint64_t slow_bytes = 60U << 10;
 inline constexpr steady_ns limit_poll = 5'000'000;                // the first in a bucket's line looks again this often
 inline constexpr steady_ns retry_min = 50'000'000, retry_max = 5'000'000'000;
+inline constexpr steady_ns closing_deadline = 60'000'000'000;     // a closing client that does not read its last replies
 inline constexpr steady_ns lane_idle = 60'000'000'000;
 inline constexpr steady_ns login_recheck = 10'000'000'000;
 inline constexpr steady_ns probe_patience = 1'000'000'000;
@@ -106,6 +107,7 @@ struct engine::state {
   void end_connection(upstream_connection& c, close_how how, std::string_view why);
   void bury(session& s);
   void close_when_done(session& s);
+  void start_closing(session& s);
   void set_reading(stream& which, bool wanted);
   void account(session& s);
   void shed();
@@ -139,6 +141,7 @@ struct engine::state {
 
   // --- local_replies.cpp: what the proxy answers itself
   void reply_locally(session& s, std::string_view line);
+  [[nodiscard]] static bool wants_local_answer(const resp::command_spec& spec) noexcept;
   [[nodiscard]] bool answer_locally(session& s, const resp::command_spec& spec, const resp::request& request);
   void hold_session(session& s, hold_reason why);
   void unhold(session& s);
@@ -180,6 +183,7 @@ struct engine::state {
   [[nodiscard]] lane_group& group_for(const session& s);
   void join_group(session& s);
   void leave_group(session& s);
+  void forget_idle_groups();
   [[nodiscard]] upstream_connection* lane_of(session& s);
   void open_lane(lane_group& group, upstream_connection& lane);
   void start_prelude(upstream_connection& c, bool wait_for_name = false);

@@ -62,6 +62,16 @@ void engine::state::leave_group(session& s) {
   s.group = nullptr;
 }
 
+// A user's lanes go when nobody of that user was here for a while: users x dbs x protocols would add up.
+void engine::state::forget_idle_groups() {
+  std::erase_if(groups, [](const std::unique_ptr<lane_group>& group) {
+    return group->sessions == 0 && !group->login_required &&
+           std::all_of(group->lanes.begin(), group->lanes.end(), [](const auto& lane) {
+             return lane->at == phase::closed && lane->line.empty() && lane->waiting.empty() && lane->deadline == never;
+           });
+  });
+}
+
 upstream_connection* engine::state::lane_of(session& s) {
   join_group(s);
   lane_group& group = *s.group;
@@ -212,7 +222,7 @@ void engine::state::finish_prelude_reply(upstream_connection& c, const slot& ite
       scratch += "\r\n";
       s.hold = hold_reason::none;
       reply_locally(s, scratch);
-      s.closing = true;
+      start_closing(s);
       mark_dirty(s);
       c.prelude_failed = true;
     }

@@ -61,15 +61,13 @@ void engine::state::hold_session(session& s, hold_reason why) {
   if (s.held.size() >= bounds::held_high) set_reading(s, false);
 }
 
+bool engine::state::wants_local_answer(const resp::command_spec& spec) noexcept {
+  return spec.kind == resp::special::client_setname || spec.kind == resp::special::client_getname ||
+         spec.kind == resp::special::client_setinfo;
+}
+
 bool engine::state::answer_locally(session& s, const resp::command_spec& spec, const resp::request& request) {
-  switch (spec.kind) {
-    case resp::special::client_setname:
-    case resp::special::client_getname:
-    case resp::special::client_setinfo:
-      break;
-    default:
-      return false;
-  }
+  if (!wants_local_answer(spec)) return false;
   if (s.unframed || !spec.arity_ok(request.size())) return false;
   const bool must_log_in = s.user.empty() && s.group != nullptr && s.group->login_required;
   if (must_log_in || (s.protocol == 2 && s.subscriptions[0] + s.subscriptions[1] + s.subscriptions[2] > 0)) return false;

@@ -134,7 +134,7 @@ void engine::state::finish_subscribe(session& s, upstream_connection& c) {
 void engine::state::unsolicited(upstream_connection& c) {
   if (c.framer.is_error()) {
     if (c.owner != nullptr && !c.owner->gone) {
-      c.owner->closing = true;
+      start_closing(*c.owner);
       mark_dirty(*c.owner);
     }
     world.close(c, close_how::graceful);
@@ -353,11 +353,11 @@ void engine::state::slot_done(session& s) {
       release_due.push_back(&s);
     }
     if (s.closing || (s.finished_sending && s.hold == hold_reason::none)) {
-      s.closing = true;
+      start_closing(s);
       mark_dirty(s);
     }
     if (draining && s.hold == hold_reason::none) {
-      s.closing = true;
+      start_closing(s);
       mark_dirty(s);
     }
   }
@@ -445,7 +445,7 @@ void engine::state::upstream_ended(upstream_connection& c, std::string_view why)
       rearm(*owner);
     } else {
       // An upstream that closes a dedicated connection closes its client.
-      owner->closing = true;
+      start_closing(*owner);
       owner->held.clear();
       set_reading(*owner, false);
       mark_dirty(*owner);

@@ -153,7 +153,7 @@ void engine::state::protocol_error(session& s, std::string_view line) {
   drop_parser(s);
   reply_locally(s, line);
   if (s.gone) return;
-  s.closing = true;
+  start_closing(s);
   s.held.clear();
   set_reading(s, false);
   mark_dirty(s);
@@ -250,7 +250,7 @@ step engine::state::dispatch(session& s, const resp::command_spec& spec, const r
   if (spec.kind == resp::special::quit && !s.unframed) {
     note_command(s, spec);
     reply_locally(s, "+OK\r\n");
-    s.closing = true;
+    start_closing(s);
     set_reading(s, false);
     mark_dirty(s);
     return step::taken;
@@ -258,6 +258,10 @@ step engine::state::dispatch(session& s, const resp::command_spec& spec, const r
   if (logins_are_ours() && (spec.kind == resp::special::auth || spec.kind == resp::special::hello ||
                             spec.kind == resp::special::reset || (s.user.empty() && !config().users.empty()))) {
     if (!in_multi || spec.kind != resp::special::hello) return login_locally(s, spec, request);
+  }
+  if (!in_multi && s.own == nullptr && s.user.empty() && !logins_are_ours() && wants_local_answer(spec)) {
+    // Whether a login is required first is known once the lane of those who have not logged in is open.
+    if (lane_of(s) == nullptr) return step::held;
   }
   if (!in_multi && answer_locally(s, spec, request)) {
     note_command(s, spec);
