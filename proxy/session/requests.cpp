@@ -167,6 +167,8 @@ void engine::state::note_command(session& s, const resp::command_spec& spec) {
 bool engine::state::wants_own(const session& s, const resp::command_spec& spec, const resp::request& request) const {
   if (s.sticky || s.watching || (s.tx && s.tx->open) || s.unframed) return true;
   if (s.own != nullptr && s.in_flight > 0 && s.current == s.own) return true;  // it goes on where its replies are due
+  // … and where follow-ups are due: elsewhere it could run before them.
+  if (s.own != nullptr && !s.exchanging && s.own->at == upstream_connection::phase::ready && !s.own->line.empty()) return true;
   if (s.out.size() > bounds::session_out_dedicate) return true;
   if (s.user.empty() && !logins_are_ours() && s.group != nullptr && s.group->login_required) return true;
   switch (spec.dedicated) {

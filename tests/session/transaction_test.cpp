@@ -1,6 +1,8 @@
 // MULTI, EXEC, WATCH: booking by element, follow-ups behind EXEC, refusals.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "fake_world.hpp"
 
 namespace tidegate::session::testing_support {
@@ -46,6 +48,21 @@ TEST(Transaction, ACommandRefusedAtQueueTimeAbortsAllAndBooksNothing) {
             "+OK\r\n+QUEUED\r\n-ERR wrong number of arguments for 'set' command\r\n"
             "-EXECABORT Transaction discarded because of previous errors.\r\n$-1\r\n");
   EXPECT_EQ(world.booking_difference(), "");
+  world.expect_nothing_left();
+}
+
+TEST(Transaction, WhatIsPipelinedBehindItGoesWhereItsFollowUpsAreDue) {
+  fake_world world(with_ttl);
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, "GET before\r\n");  // opens the lane, which could overtake
+  EXPECT_EQ(world.ask(client, "MULTI\r\nSADD t:1 x\r\nEXEC\r\nSET t:seen 1 KEEPTTL\r\n"),
+            "+OK\r\n+QUEUED\r\n*1\r\n:1\r\n+OK\r\n");
+  const std::vector<words>& ran = world.redis.log;
+  const auto given = std::find(ran.begin(), ran.end(), words{"EXPIRE", "t:1", "60", "NX"});
+  const auto next = std::find(ran.begin(), ran.end(), words{"SET", "t:seen", "1", "KEEPTTL"});
+  ASSERT_NE(given, ran.end());
+  ASSERT_NE(next, ran.end());
+  EXPECT_LT(given - ran.begin(), next - ran.begin());
   world.expect_nothing_left();
 }
 
