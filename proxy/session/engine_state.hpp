@@ -129,6 +129,7 @@ struct engine::state {
   [[nodiscard]] std::uint64_t hold_limit() const noexcept;
   [[nodiscard]] streaming begin_stream(session& s, resp::request_parser& from, std::string_view data);
   std::size_t continue_stream(session& s, std::string_view bytes);
+  void forward_early(session& s, const resp::request_parser& from, std::string_view data);
 
   void protocol_error(session& s, std::string_view line);
   void keep_parser(session& s);
@@ -150,7 +151,7 @@ struct engine::state {
   // --- forwarding.cpp: from decision to bytes
   step forward(session& s, upstream_connection& to, const resp::command_spec& spec, const resp::request& request);
   void push_slot(session& s, upstream_connection& to, const slot& item);
-  void append_request(upstream_connection& to, const resp::request& request);
+  static void append_request(session& s, upstream_connection& to, const resp::request& request);
   void send_own(upstream_connection& to, std::string_view name, slot_kind kind);
   void send_select(upstream_connection& to, std::uint32_t db);
   void assume_exchange(session& s, upstream_connection& to, const resp::command_spec& spec);

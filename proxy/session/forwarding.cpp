@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 #include "proxy/session/engine_state.hpp"
 #include "resp/encoder.hpp"
@@ -60,9 +61,9 @@ bool engine::state::unframes(const resp::command_spec& spec) noexcept {
   return spec.kind == resp::special::monitor || spec.name == "sync" || spec.name == "psync";
 }
 
-void engine::state::append_request(upstream_connection& to, const resp::request& request) {
+void engine::state::append_request(session& s, upstream_connection& to, const resp::request& request) {
   if (!request.is_inline) {
-    to.out.append(request.raw);
+    to.out.append(request.raw.substr(std::exchange(s.forwarded_early, 0)));
     return;
   }
   resp::append_array_header(to.out, request.size());
@@ -175,10 +176,13 @@ step engine::state::forward(session& s, upstream_connection& to, const resp::com
   if (arity_ok && (spec.write || spec.cls == resp::command_class::script || evaluator.named_by_a_rule(spec.id))) {
     const policy::command& what = evaluator.read(spec, request);
     bool without_ttl = false;
+    // Half of it is on its way: a rule that a reload brought meanwhile comes too late for it.
+    const bool is_decided = s.forwarded_early > 0;
     if (spec.write) {
-      plan = &evaluator.plan_ttl(request, wall);
-      without_ttl = plan->without_ttl;
-      if (plan->refused) {
+      const ttl::plan& planned = evaluator.plan_ttl(request, wall);
+      without_ttl = planned.without_ttl;
+      if (!is_decided) plan = &planned;
+      if (plan != nullptr && plan->refused) {
         const std::uint32_t pattern = snapshot->ttl_pattern_numbers[plan->rule];
         stats.ttl_refused.add(label_key(pattern, spec.id));
         scratch = "-TTLREQUIRED pattern=";
@@ -191,7 +195,7 @@ step engine::state::forward(session& s, upstream_connection& to, const resp::com
       }
     }
     limiter::charges& charges = evaluator.limits(s.limits, request);
-    if (charges.size != 0) {
+    if (charges.size != 0 && !is_decided) {
       if (queued) {
         for (const limiter::charge& charge : charges.all()) s.tx->add_charge(charge);
       } else {
@@ -244,7 +248,7 @@ step engine::state::forward(session& s, upstream_connection& to, const resp::com
   } else if (plan != nullptr && plan->rewrite.kind != ttl::rewrite::what::none) {
     ttl::append_rewritten(to.out, request, plan->rewrite);
   } else {
-    append_request(to, request);
+    append_request(s, to, request);
   }
   if (!queued) {
     if (spec.kind == resp::special::discard && in_multi) {
@@ -401,7 +405,7 @@ step engine::state::run_exec(session& s, upstream_connection& to, const resp::co
     mark_dirty(to);
     return step::taken;
   }
-  append_request(to, request);
+  append_request(s, to, request);
   if (s.replies != reply_mode::on) {
     // Unanswered: what was queued is booked as sent.
     for (queued_command& entry : tx.entries) {

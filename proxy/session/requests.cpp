@@ -94,6 +94,7 @@ std::size_t engine::state::take_commands(session& s, std::string_view bytes) {
         s.progress_bytes = 0;
         return bytes.size();
       }
+      if (how == streaming::no && session_pooling()) forward_early(s, from, bytes.substr(taken));
       if (how == streaming::held) {
         keep_parser(s);
         return taken;

@@ -108,6 +108,7 @@ class session : public stream {
   std::uint64_t progress_bytes = 0;
   std::uint64_t accounted = 0;                // bytes last added to the total
 
+  std::size_t forwarded_early = 0;            // of the request that is split: bytes already on their way
   std::unique_ptr<streamed_request> streamed;
 
   // --- its end

@@ -56,6 +56,23 @@ engine::state::streaming engine::state::begin_stream(session& s, resp::request_p
   return streaming::begun;
 }
 
+// Session pooling: Redis shall see a command that arrives in pieces as it is, its own limits on clients with it. So the
+// pieces go on at once where no rule has to see the rest first; they are held as well, until the command is known whole.
+void engine::state::forward_early(session& s, const resp::request_parser& from, std::string_view data) {
+  const resp::request_parser::progress progress = from.in_progress();
+  if (!progress.multibulk || progress.args_complete == 0 || logins_are_ours()) return;
+  if (!snapshot->limits->empty() || !snapshot->ttl->empty()) return;
+  if (s.unframed || (s.tx && s.tx->open)) return;
+  const resp::request begun{.raw = data, .base = data.data(), .refs = from.complete_args(), .is_inline = false};
+  const resp::command_spec& spec = evaluator.identify(begun);
+  if (spec.container || spec.kind != resp::special::none) return;  // these the proxy may answer itself
+  const upstream_connection* own = own_of(s, spec, begun, false);
+  if (own == nullptr || own->retiring || own->out.size() > bounds::connection_out_high) return;
+  s.own->out.append(data.substr(s.forwarded_early));
+  s.forwarded_early = data.size();
+  mark_dirty(*s.own);
+}
+
 std::size_t engine::state::continue_stream(session& s, std::string_view bytes) {
   streamed_request& rest = *s.streamed;
   const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(rest.left, bytes.size()));
