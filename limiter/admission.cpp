@@ -154,8 +154,7 @@ void rule_set::match(const binding& session, const resp::command_spec& spec, con
   }
 }
 
-verdict rule_set::admit(charges& of, const waiter* who, steady_ns now) noexcept {
-  const std::span<const charge> items = of.all();
+verdict rule_set::admit(std::span<const charge> items, const waiter* who, steady_ns now) noexcept {
   verdict result;
   const auto enforcing = std::ranges::count_if(items, [&](const charge& item) { return enforces(item, now); });
   for (int attempt = 0; enforcing > 0; ++attempt) {
@@ -178,7 +177,7 @@ verdict rule_set::admit(charges& of, const waiter* who, steady_ns now) noexcept 
   for (std::uint32_t i = 0; i < items.size(); ++i) {
     const charge& item = items[i];
     if (item.which->config.action != limit_action::observe || !in_force(item, now)) continue;
-    if (!item.from->try_debit(item.cost, now)) result.observed |= 1U << i;
+    if (!item.from->try_debit(item.cost, now)) result.observed |= i < 64 ? std::uint64_t{1} << i : 0;
   }
   return result;
 }

@@ -76,7 +76,7 @@ struct verdict {
   admission what = admission::admitted;
   std::uint32_t held_by = 0;   // index into charges: the bucket that holds it longest
   steady_ns wait = 0;          // estimated
-  std::uint32_t observed = 0;  // bitmask over charges: observe rules that would have held it
+  std::uint64_t observed = 0;  // bitmask over the first 64 charges: observe rules that would have held it
 };
 
 class rule_set {
@@ -107,7 +107,10 @@ class rule_set {
   // leaving its line, unless that is the bucket in which it stands. A waiter that stood in more than one line passes
   // other lines at its turn: otherwise commands under the same two rules could send one another back and forth. It is
   // rejected once it has waited for max_delay.
-  [[nodiscard]] verdict admit(charges& of, const waiter* who, steady_ns now) noexcept;
+  [[nodiscard]] verdict admit(std::span<const charge> of, const waiter* who, steady_ns now) noexcept;
+  [[nodiscard]] verdict admit(charges& of, const waiter* who, steady_ns now) noexcept {
+    return admit(of.all(), who, now);
+  }
 
   // Memory pressure: the share of maxmemory in use, or a negative number when unknown or stale. Sets the rates. On the
   // one rule_set in force.

@@ -41,18 +41,18 @@ void engine::state::throttled_line(std::string& out, const limiter::rule& rule, 
 }
 
 // taken + hold none = admitted; taken with `scratch` filled = rejected (the caller answers); held = delayed.
-step engine::state::admit(session& s, limiter::charges& charges, bool transaction) {
+step engine::state::admit(session& s, std::span<const limiter::charge> charges, bool transaction) {
   scratch.clear();
   // It may have lost its place meanwhile (a reload, a lane that went): it is no newcomer for that.
   const bool waits = s.delayed_at != 0;
   const limiter::verdict verdict = snapshot->limits->admit(charges, waits ? &s.place : nullptr, now);
   if (!waits && verdict.observed != 0) {
-    for (std::uint32_t index = 0; index < charges.size; ++index) {
-      if ((verdict.observed >> index & 1U) != 0) count_rule(stats.observed, *charges.items[index].which, s);
+    for (std::uint32_t index = 0; index < std::min<std::size_t>(charges.size(), 64); ++index) {
+      if ((verdict.observed >> index & 1U) != 0) count_rule(stats.observed, *charges[index].which, s);
     }
   }
   if (verdict.what == limiter::admission::admitted) {
-    for (const limiter::charge& item : charges.all()) {
+    for (const limiter::charge& item : charges) {
       if (item.cost > item.from->clock().to_units(item.from->burst_tokens())) stats.oversized_costs.add(1);
     }
     if (waits) {
@@ -61,7 +61,7 @@ step engine::state::admit(session& s, limiter::charges& charges, bool transactio
     }
     return step::taken;
   }
-  const limiter::charge& holder = charges.items[verdict.held_by];
+  const limiter::charge& holder = charges[verdict.held_by];
   if (verdict.what == limiter::admission::rejected || (waits && now >= s.delay_until)) {
     count_rule(stats.rejected, *holder.which, s);
     throttled_line(scratch, *holder.which, s, verdict.wait, transaction);

@@ -164,7 +164,7 @@ struct engine::state {
   void count_own(std::string_view commandstats_name);
 
   // --- admission.cpp: limits
-  step admit(session& s, limiter::charges& charges, bool transaction);
+  step admit(session& s, std::span<const limiter::charge> charges, bool transaction);
   void leave_line(session& s);
   void end_delay(session& s);  // the command that waited is done with
   void count_rule(counter_map& where, const limiter::rule& rule, const session& s);

@@ -199,7 +199,7 @@ step engine::state::forward(session& s, upstream_connection& to, const resp::com
       if (queued) {
         for (const limiter::charge& charge : charges.all()) s.tx->add_charge(charge);
       } else {
-        if (admit(s, charges, false) == step::held) return step::held;
+        if (admit(s, charges.all(), false) == step::held) return step::held;
         if (!scratch.empty()) {
           note_command(s, spec);
           reply_locally(s, scratch);
@@ -364,11 +364,7 @@ step engine::state::run_exec(session& s, upstream_connection& to, const resp::co
   bool refused = tx.refused;
   std::string refusal(no_previous_errors);
   if (!refused && !tx.charges.empty()) {
-    limiter::charges charges;
-    for (const limiter::charge& charge : tx.charges) {
-      if (charges.size < charges.items.size()) charges.items[charges.size++] = charge;
-    }
-    if (admit(s, charges, true) == step::held) return step::held;
+    if (admit(s, tx.charges, true) == step::held) return step::held;
     if (!scratch.empty()) {
       refused = true;
       refusal = scratch;

@@ -20,6 +20,30 @@ fake_world::adjust with(config::limit_rule rule) {
   return [rule](config::config& c) { c.limits.push_back(rule); };
 }
 
+TEST(Limit, ATransactionIsDebitedInEachBucketHoweverManyItTouches) {
+  fake_world world([](config::config& c) {
+    config::limit_rule rule;
+    rule.name = "one-a-pattern";
+    rule.per = config::limit_per::pattern;
+    rule.action = config::limit_action::reject;
+    rule.rate = rule.burst = 1;
+    c.limits.push_back(rule);
+  });
+  fake_socket& client = world.connect_client();
+  constexpr int patterns = 100;
+  std::string request = "MULTI\r\n";
+  const auto key = [](int number) {
+    return std::string(1, static_cast<char>('a' + number / 10)) + static_cast<char>('a' + number % 10) + ":x";
+  };
+  for (int i = 0; i < patterns; ++i) request += "SET " + key(i) + " v\r\n";
+  (void)world.ask(client, request + "EXEC\r\n");
+  ASSERT_EQ(world.booked("set"), static_cast<std::uint64_t>(patterns));
+  for (int i = 0; i < patterns; ++i) {
+    EXPECT_TRUE(world.ask(client, "SET " + key(i) + " v\r\n").starts_with("-THROTTLED rule=one-a-pattern")) << key(i);
+  }
+  world.expect_nothing_left();
+}
+
 TEST(Limit, ARejectedWriteIsAnsweredInItsPlace) {
   fake_world world(with(cap(1, 1, config::limit_action::reject)));
   fake_socket& client = world.connect_client();
