@@ -159,6 +159,11 @@ client_number registry::acquire_client(std::string_view name, bool opened, stead
   return number;
 }
 
+void registry::count_opened(client_number number) noexcept {
+  if (number >= clients_end()) die("a connection of an unknown number", number);
+  tables_->clients[number].opened.fetch_add(1, std::memory_order_relaxed);
+}
+
 void registry::release_client(client_number number, steady_ns now) noexcept {
   if (number >= clients_end()) die("release of an unknown number", number);
   client_entry& entry = tables_->clients[number];

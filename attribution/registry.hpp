@@ -43,6 +43,8 @@ class registry {
   // Interns a client name for one more session; `other_client` when the table is full and nothing can be folded.
   // Counts the session: each call is paired with release_client. `opened`: a new connection, not a renaming.
   [[nodiscard]] client_number acquire_client(std::string_view name, bool opened, steady_ns now);
+  // One more connection opened by a client that has a session: for a connection whose name was not settled at first.
+  void count_opened(client_number number) noexcept;
   // Aborts on a number without a session: that is a session counted twice.
   void release_client(client_number number, steady_ns now) noexcept;
 

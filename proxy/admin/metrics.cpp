@@ -137,9 +137,8 @@ void add_connections(exposition& out, const totals& all, const tls_counts& tls) 
   out.sample(static_cast<double>(all.lanes), {{"kind", "lane"}});
   out.sample(static_cast<double>(all.dedicated_connections), {{"kind", "dedicated"}});
   out.sample(static_cast<double>(all.idle_connections), {{"kind", "idle"}});
-  // Its name is settled and is not a counter's, so promtool would refuse it as one.
-  out.counters("tidegate_sessions_dedicated", "Times a session got a dedicated connection since the start, by reason.",
-               {"reason"}, all.dedicated, MetricType::Untyped);
+  out.counters("tidegate_sessions_dedicated", "Sessions that have an upstream connection of their own, by reason.",
+               {"reason"}, all.dedicated, MetricType::Gauge);
   out.counters("tidegate_client_errors_total", "Client connections closed or refused, by kind.", {"kind"},
                all.client_errors);
   out.counters("tidegate_upstream_errors_total", "Upstream connections that failed, by kind.", {"kind"},

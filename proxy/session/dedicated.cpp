@@ -108,9 +108,10 @@ upstream_connection* engine::state::own_of(session& s, const resp::command_spec&
   c->want_name = exchange ? c->name : dedicated_name(s);
   put(owned, std::move(c));
   stats.dedicated_connections.add(1);
-  stats.dedicated.add(label_key(static_cast<std::uint64_t>(
-      s.sticky_for_good && session_pooling() ? resp::dedicate::none
-      : spec.dedicated != resp::dedicate::none ? spec.dedicated : resp::dedicate::exchange)));
+  s.own_reason = label_key(static_cast<std::uint64_t>(s.sticky_for_good && session_pooling() ? resp::dedicate::none
+                                                      : spec.dedicated != resp::dedicate::none ? spec.dedicated
+                                                                                               : resp::dedicate::exchange));
+  stats.dedicated.add(s.own_reason);
   if (!exchange && !session_pooling()) keep_warm(s);
   if (s.own->at == phase::ready) {
     start_prelude(*s.own, unframes(spec));
@@ -175,9 +176,15 @@ void engine::state::consider_release(session& s) {
   release_own(s);
 }
 
+// Its own connection serves it no longer, whatever becomes of that.
+void engine::state::forget_own(session& s) {
+  s.own = nullptr;
+  stats.dedicated.subtract(s.own_reason);
+}
+
 void engine::state::release_own(session& s) {
   upstream_connection& c = *s.own;
-  s.own = nullptr;
+  forget_own(s);
   c.owner = nullptr;
   if (s.current == &c) s.current = nullptr;
   end_exchange(s);
@@ -201,7 +208,7 @@ void engine::state::part_from_own(session& s) {
     release_own(s);
     return;
   }
-  s.own = nullptr;
+  forget_own(s);
   s.current = nullptr;
   own.owner = nullptr;
   own.retiring = true;
@@ -237,7 +244,7 @@ void engine::state::drop_connection(upstream_connection& c) {
   c.warming = false;
   timers.cancel(c);
   if (c.owner != nullptr) {
-    c.owner->own = nullptr;
+    if (c.owner->own == &c) forget_own(*c.owner);
     if (c.owner->current == &c) c.owner->current = nullptr;
     end_exchange(*c.owner);
     c.owner = nullptr;

@@ -219,6 +219,7 @@ void engine::state::close_session(session& s, close_how how) {
   account(s);
   drop_parser(s);
   leave_group(s);
+  settle_opened(s);
   if (s.named) opts.registry->release_client(s.client, now);
   s.named = false;
   if (s.own != nullptr) part_from_own(s);
@@ -264,6 +265,7 @@ void engine::state::run_runnable() {
 }
 
 void engine::state::session_timer(session& s) {
+  if (now >= s.opened_at + bounds::opened_patience) settle_opened(s);
   if (s.closing && now >= s.closing_until) {
     stats.client_errors.add(static_cast<std::uint64_t>(client_error::slow));
     close_session(s, close_how::reset);  // it does not take what it asked for
@@ -314,6 +316,7 @@ void engine::state::rearm(session& s) {
     if (s.user.empty()) due = std::min(due, std::max(now, s.begun_at) + bounds::login_deadline);
   }
   if (s.closing) due = std::min(due, s.closing_until);
+  if (!s.opened_counted) due = std::min(due, s.opened_at + bounds::opened_patience);
   if (due == s.deadline) return;
   timers.set(s, due);
 }
@@ -386,7 +389,9 @@ stream& engine::accepted(void* io, const peer& who) {
   ++e.sessions_alive;
   ++e.session_objects;
   e.stats.sessions.add(1);
-  e.name_session(*s, true);
+  e.name_session(*s);
+  s->opened_at = e.now;
+  e.rearm(*s);
   if (e.session_pooling()) s->sticky = s->sticky_for_good = true;
   if (e.draining) e.close_session(*s, close_how::graceful);
   return *s;

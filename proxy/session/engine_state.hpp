@@ -38,6 +38,7 @@ inline constexpr std::uint64_t slow_bytes = 60U << 10;
 inline constexpr steady_ns limit_poll = 5'000'000;                // the first in a bucket's line looks again this often
 inline constexpr steady_ns retry_min = 50'000'000, retry_max = 5'000'000'000;
 inline constexpr steady_ns closing_deadline = 60'000'000'000;     // a closing client that does not read its last replies
+inline constexpr steady_ns opened_patience = 1'000'000'000;       // who says nothing by then opened his connection unnamed
 inline constexpr steady_ns lane_idle = 60'000'000'000;
 inline constexpr steady_ns login_recheck = 10'000'000'000;
 inline constexpr steady_ns probe_patience = 1'000'000'000;
@@ -117,7 +118,8 @@ struct engine::state {
 
   // --- identity.cpp: who a session is
   std::vector<attribution::pattern_number> rule_numbers;  // registry numbers of "rule:" + name, by rule index
-  void name_session(session& s, bool opened);
+  void name_session(session& s);
+  void settle_opened(session& s);
   void bind_if_stale(session& s);
 
   // --- requests.cpp: bytes of a client into commands
@@ -224,6 +226,7 @@ struct engine::state {
   static void put(std::vector<std::unique_ptr<upstream_connection>>& where, std::unique_ptr<upstream_connection> c);
   static std::unique_ptr<upstream_connection> take(std::vector<std::unique_ptr<upstream_connection>>& from, std::size_t index);
   [[nodiscard]] std::string dedicated_name(const session& s);
+  void forget_own(session& s);
   void end_exchange(session& s);
 
   // --- replies.cpp: bytes of an upstream into replies

@@ -3,10 +3,32 @@
 
 namespace tidegate::session {
 
-void engine::state::name_session(session& s, bool opened) {
+namespace {
+
+bool may_name(resp::special kind) noexcept {
+  return kind == resp::special::auth || kind == resp::special::hello || kind == resp::special::client_setname ||
+         kind == resp::special::client_setinfo || kind == resp::special::select;
+}
+
+}  // namespace
+
+// Clients name themselves with their first words. Whose connection was opened is known behind these: counted at once, all
+// of them would be those of `unnamed@…`.
+void engine::state::settle_opened(session& s) {
+  if (s.opened_counted) return;
+  s.opened_counted = true;
+  opts.registry->count_opened(s.client);
+}
+
+void engine::state::note_command(session& s, const resp::command_spec& spec) {
+  s.by_class[static_cast<std::size_t>(spec.cls)]->add(1);
+  if (!s.opened_counted && !may_name(spec.kind)) settle_opened(s);
+}
+
+void engine::state::name_session(session& s) {
   leave_line(s);  // a bucket of its old name may die with the old binding
   const attribution::resolved found = snapshot->ladder->resolve(s.who);
-  const attribution::client_number number = opts.registry->acquire_client(found.name, opened, now);
+  const attribution::client_number number = opts.registry->acquire_client(found.name, false, now);
   if (s.named) opts.registry->release_client(s.client, now);
   s.client = number;
   s.named = true;
@@ -20,7 +42,7 @@ void engine::state::name_session(session& s, bool opened) {
 }
 
 void engine::state::bind_if_stale(session& s) {
-  if (s.bound_generation != snapshot->generation) name_session(s, false);
+  if (s.bound_generation != snapshot->generation) name_session(s);
 }
 
 }  // namespace tidegate::session

@@ -87,7 +87,7 @@ bool engine::state::answer_locally(session& s, const resp::command_spec& spec, c
     if (is_valid_client_name(name)) {
       s.name = name;
       s.who.client_name = name;
-      name_session(s, false);
+      name_session(s);
     }
     if (s.own != nullptr && wants_own(s, spec, request)) {  // its connection shall carry the name too; Redis answers
       if (is_valid_client_name(name)) s.own->name = name;
@@ -104,7 +104,7 @@ bool engine::state::answer_locally(session& s, const resp::command_spec& spec, c
   if (!is_valid_client_name(request[3])) return false;
   if (is_library) {
     s.who.library = request[3];
-    name_session(s, false);
+    name_session(s);
   }
   if ((s.own != nullptr && wants_own(s, spec, request)) || !snapshot->commands->known_upstream(spec.id)) return false;
   reply_locally(s, "+OK\r\n");

@@ -84,7 +84,7 @@ void engine::state::finish_exchange(session& s, upstream_connection& c, const sl
   }
   if (s.gone) return;
   leave_group(s);
-  if (asked.has_auth || asked.has_name) name_session(s, false);
+  if (asked.has_auth || asked.has_name) name_session(s);
 }
 
 // CLIENT REPLY keeps the answer from us. What can be told from the request alone is taken for granted, so that the session
@@ -105,7 +105,7 @@ void engine::state::assume_exchange(session& s, upstream_connection& to, const r
   if (asked.has_name) {
     s.name = to.name = asked.name;
     s.who.client_name = asked.name;
-    name_session(s, false);
+    name_session(s);
   }
 }
 
@@ -128,7 +128,7 @@ void engine::state::reset_state(session& s) {
   }
   if (s.gone) return;
   leave_group(s);
-  name_session(s, false);
+  name_session(s);
 }
 
 void engine::state::reset_connection(session& s, upstream_connection& c) {
@@ -156,7 +156,7 @@ step engine::state::login_locally(session& s, const resp::command_spec& spec, co
   const auto log_in = [&](std::string_view name) {
     s.user = name;
     s.who.username = name;
-    name_session(s, false);
+    name_session(s);
   };
   constexpr std::string_view wrong = "-WRONGPASS invalid username-password pair or user is disabled.\r\n";
 
@@ -201,7 +201,7 @@ step engine::state::login_locally(session& s, const resp::command_spec& spec, co
       }
       s.name = request[index];
       s.who.client_name = request[index];
-      name_session(s, false);
+      name_session(s);
     } else {
       std::string line = "-ERR Syntax error in HELLO option '";
       resp::append_sanitized(line, request[index]);

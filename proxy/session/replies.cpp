@@ -432,7 +432,7 @@ void engine::state::upstream_ended(upstream_connection& c, std::string_view why)
     return;
   }
   if (owner != nullptr && !owner->gone && owner->own == &c) {
-    owner->own = nullptr;
+    forget_own(*owner);
     c.owner = nullptr;
     if (owner->current == &c) owner->current = nullptr;
     end_exchange(*owner);

@@ -160,10 +160,6 @@ void engine::state::protocol_error(session& s, std::string_view line) {
   mark_dirty(s);
 }
 
-void engine::state::note_command(session& s, const resp::command_spec& spec) {
-  s.by_class[static_cast<std::size_t>(spec.cls)]->add(1);
-}
-
 // Whether this command must not share a connection.
 bool engine::state::wants_own(const session& s, const resp::command_spec& spec, const resp::request& request) const {
   if (s.sticky || s.watching || (s.tx && s.tx->open) || s.unframed) return true;

@@ -52,6 +52,8 @@ class session : public stream {
   attribution::claims who;
   attribution::client_number client = attribution::other_client;
   bool named = false;                         // `client` counts in the registry
+  bool opened_counted = false;                // … and so does that it opened this connection
+  steady_ns opened_at = 0;
   std::uint64_t bound_generation = 0;         // of the snapshot its binding belongs to
   limiter::binding limits;
   std::array<attribution::single_writer_counter*, 6> by_class{};
@@ -76,6 +78,7 @@ class session : public stream {
   std::uint32_t lane_index = 0;
   upstream_connection* current = nullptr;     // where commands are in flight
   upstream_connection* own = nullptr;         // dedicated
+  std::uint64_t own_reason = 0;               // … and why: a label of worker_stats::dedicated
   std::uint32_t in_flight = 0;
   std::uint32_t blocking_in_flight = 0;
   bool sticky = false;                        // keeps its dedicated connection until RESET or close

@@ -52,7 +52,7 @@ struct worker_stats {
   counter_map ttl_injected, ttl_capped, ttl_observed;  // pattern, command id
   counter_map ttl_failed;       // pattern
   counter_map ttl_refused;      // pattern, command id
-  counter_map dedicated;        // resp::dedicate reason: sessions put on a dedicated connection
+  counter_map dedicated;        // resp::dedicate reason: sessions on a dedicated connection now
   counter_map client_errors;    // see client_error
   counter_map upstream_errors;  // see upstream_error
   single_writer_counter writes_assumed, writes_unknown;

@@ -300,6 +300,57 @@ TEST(Lifetime, AnEngineMayEndWithEverythingUnderWay) {
   world.engine.reset();  // the sanitizer tells what was left
 }
 
+TEST(Lifetime, AConnectionIsCountedAsOpenedByWhomItsFirstWordsName) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  const auto opened = [&](std::string_view name) {
+    std::uint64_t sum = 0;
+    for (std::uint32_t n = 0; n < world.registry->clients_end(); ++n) {
+      if (world.registry->client_name(n) == name) sum += world.registry->client_opened(n);
+    }
+    return sum;
+  };
+  (void)world.ask(client, "CLIENT SETNAME job\r\n");
+  EXPECT_EQ(opened("unnamed@10.0.0.1") + opened("job"), 0U);
+  (void)world.ask(client, "GET k\r\nCLIENT SETNAME later\r\nGET k\r\n");
+  EXPECT_EQ(opened("job"), 1U);
+  EXPECT_EQ(opened("later"), 0U);
+  fake_socket& mute = world.connect_client();
+  fake_socket& brief = world.connect_client();
+  brief.abort();
+  world.settle();
+  EXPECT_EQ(opened("unnamed@10.0.0.1"), 1U);
+  world.advance(2 * second);
+  EXPECT_EQ(opened("unnamed@10.0.0.1"), 2U);
+  (void)world.ask(mute, "CLIENT SETNAME mute\r\nGET k\r\n");
+  EXPECT_EQ(opened("mute"), 0U);
+  world.expect_nothing_left();
+}
+
+TEST(Lifetime, ASessionCountsAsDedicatedAsLongAsItIs) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  const auto dedicated = [&] { return fake_world::total(world.engine->stats().dedicated); };
+  (void)world.ask(client, "GET k\r\n");
+  EXPECT_EQ(dedicated(), 0U);
+  (void)world.ask(client, "MULTI\r\n");
+  EXPECT_EQ(dedicated(), 1U);
+  (void)world.ask(client, "EXEC\r\n");
+  EXPECT_EQ(dedicated(), 0U);
+  (void)world.ask(client, "SUBSCRIBE c\r\n");
+  EXPECT_EQ(dedicated(), 1U);
+  client.abort();
+  world.settle();
+  EXPECT_EQ(dedicated(), 0U);
+  fake_socket& other = world.connect_client();
+  (void)world.ask(other, "WATCH k\r\n");
+  EXPECT_EQ(dedicated(), 1U);
+  world.lose_all_upstreams();
+  world.settle();
+  EXPECT_EQ(dedicated(), 0U);
+  world.expect_nothing_left();
+}
+
 TEST(Lifetime, ADeadClientsRepliesAreThrownAwayAndItsWritesBooked) {
   fake_world world;
   fake_socket& dies = world.connect_client();
