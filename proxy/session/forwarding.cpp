@@ -223,8 +223,11 @@ step engine::state::forward(session& s, upstream_connection& to, const resp::com
   if (spec.kind == resp::special::wait && !in_multi && s.replies == reply_mode::on && !to.unframed) {
     // Under CLIENT REPLY the session has not left this connection since: its last command is behind its writes already.
     // WAIT asks about the offset of this connection's last command: give it one that is behind every write of the session.
-    resp::append_command(to.out, "PING");
-    send_own(to, "ping", slot_kind::own);
+    // HELLO alone changes nothing, and no ACL can refuse it: a PING that is refused leaves WAIT with an old offset.
+    const resp::command_spec* hello = snapshot->commands->find_name("hello");
+    const bool has_hello = hello != nullptr && snapshot->commands->known_upstream(hello->id);
+    resp::append_command(to.out, has_hello ? std::string_view("HELLO") : std::string_view("PING"));
+    send_own(to, has_hello ? "hello" : "ping", slot_kind::own);
   }
   if (queued) {
     item.flags |= slot::queued;
