@@ -21,7 +21,7 @@ std::expected<tidegate::cli::upstream_sight, std::string> look(const tidegate::c
 int run(int argc, char** argv) {
   CLI::App app("A RESP proxy that knows who writes, limits bursts, and gives every key a TTL.", "tidegate");
   app.set_version_flag("--version", std::string("tidegate ") + tidegate::admin::version_text);
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);  // that there is one is asked below: CLI11 would say so of a misspelt one too
   app.footer("Example:\n  tidegate serve -c tidegate.yaml");
 
   std::string serve_path;
@@ -47,6 +47,10 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     // CLI11 has a status for each kind of error; the contract knows one.
     return app.exit(error) == 0 ? 0 : wrong_usage;
+  }
+  if (app.get_subcommands().empty()) {
+    std::cerr << "a command is needed\n\n" << app.help();
+    return wrong_usage;
   }
   if (*serve) return tidegate::cli::serve(serve_path, std::cout);
   checked.format = format == "json" ? tidegate::cli::output_format::json : tidegate::cli::output_format::text;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <ostream>
 
+#include "cli/check.hpp"
 #include "cli/log_lines.hpp"
 #include "config/load.hpp"
 #include "proxy/admin/admin_server.hpp"
@@ -100,6 +101,7 @@ int serve(const std::string& config_path, std::ostream& out) {
   }
   set_up_log((*loaded)->log);
   for (const config::mistake& warning : warnings) spdlog::warn("{}", warning.to_string());
+  for (const config::mistake& section : not_served_yet(**loaded)) spdlog::warn("{}", section.to_string());
   spdlog::info("tidegate {} with {} worker(s)", admin::version_text, (*loaded)->workers);
   return run(*loaded, out);
 }

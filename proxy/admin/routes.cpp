@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "proxy/admin/json_view.hpp"
 #include "proxy/admin/metrics.hpp"
@@ -34,18 +35,16 @@ std::string_view bearer(std::string_view authorization) {
   return fits ? authorization.substr(scheme.size()) : std::string_view();
 }
 
-admin_answer answer_api(const api_route& route, const admin_request& asked, const sources& from, std::string_view token,
-                        bool loopback) {
-  if (!loopback) {
-    const std::string_view given = bearer(asked.authorization);
-    if (given.empty()) {
-      admin_answer answer = error(401, "a token is needed: Authorization: Bearer TOKEN");
-      answer.ask_for_token = true;
-      return answer;
-    }
-    if (token.empty() || !equal_secrets(given, token)) return error(403, "the token is wrong");
+// Why somebody may not, or nothing.
+std::optional<admin_answer> refuse_without_token(const admin_request& asked, std::string_view token) {
+  const std::string_view given = bearer(asked.authorization);
+  if (given.empty()) {
+    admin_answer answer = error(401, "a token is needed: Authorization: Bearer TOKEN");
+    answer.ask_for_token = true;
+    return answer;
   }
-  return {.body = route.document(from)};
+  if (token.empty() || !equal_secrets(given, token)) return error(403, "the token is wrong");
+  return std::nullopt;
 }
 
 }  // namespace
@@ -63,9 +62,14 @@ admin_answer answer_admin(const admin_request& asked, const sources& from, std::
   const std::string_view path = asked.target.substr(0, asked.target.find('?'));
   const auto api =
       std::find_if(api_routes.begin(), api_routes.end(), [path](const api_route& route) { return route.path == path; });
+  const bool reads = asked.method == "GET" || asked.method == "HEAD";
+  // A change needs the token always, a look only from elsewhere; without it nobody learns what there is to change.
+  if (path.starts_with("/api/v1/") && (!reads || (!loopback && api != api_routes.end()))) {
+    if (auto refused = refuse_without_token(asked, token)) return *std::move(refused);
+  }
   const bool known = path == "/metrics" || path == "/healthz" || path == "/readyz" || api != api_routes.end();
   if (!known) return error(404, "there is nothing here");
-  if (asked.method != "GET" && asked.method != "HEAD") {
+  if (!reads) {
     admin_answer answer = error(405, "this can only be read");
     answer.allow_get = true;
     return answer;
@@ -78,7 +82,7 @@ admin_answer answer_admin(const admin_request& asked, const sources& from, std::
   if (path == "/metrics") {
     return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics(from).text()};
   }
-  return answer_api(*api, asked, from, token, loopback);
+  return {.body = api->document(from)};
 }
 
 }  // namespace tidegate::admin

@@ -70,6 +70,21 @@ TEST(Routes, AskForTheTokenOnlyAwayFromLoopback) {
   for (const char* open : {"/healthz", "/readyz", "/metrics"}) EXPECT_EQ(get(world, open, "", false).status, 200U);
 }
 
+TEST(Routes, AskForTheTokenOfWhoeverWantsToChangeSomethingOnLoopbackToo) {
+  watched world(1);
+  const auto change = [&](std::string_view path, std::string_view authorization, std::string_view token = "secret") {
+    return answer_admin({.method = "POST", .target = path, .authorization = authorization}, world.from, token, true);
+  };
+  for (const char* path : {"/api/v1/limits", "/api/v1/nothing?x"}) {
+    EXPECT_EQ(change(path, "").status, 401U) << path;
+    EXPECT_TRUE(change(path, "").ask_for_token) << path;
+    EXPECT_EQ(change(path, "Bearer wrong").status, 403U) << path;
+    EXPECT_EQ(change(path, "Bearer x", "").status, 403U) << path;
+  }
+  EXPECT_EQ(change("/api/v1/limits", "Bearer secret").status, 405U);
+  EXPECT_EQ(change("/api/v1/nothing", "Bearer secret").status, 404U);
+}
+
 TEST(Routes, LetNobodyInWhereNoTokenIsSet) {
   watched world(1);
   const admin_answer answer =
