@@ -180,7 +180,7 @@ bool reply_framer::begin_value(const char* p) noexcept {
   if (top_) {
     type_ = value_type_;
     head_data_ = p;
-  } else if (type_ == '*' && need_ == top_left_ && value_type_ != '|') {
+  } else if (type_ == '*' && need_ == top_left_ && value_type_ != '|' && value_type_ != '>') {
     // Whatever an element or an attribute holds raises need_ above top_left_: only elements begin where they are equal.
     --top_left_;
     if (elements_sink_ != nullptr) {
@@ -203,7 +203,7 @@ bool reply_framer::begin_value(const char* p) noexcept {
       stage_ = stage::token;
       line_size_ = 0;
       return true;
-    case '>':  // inside EXEC's array too: SUBSCRIBE in a transaction confirms itself in its element's place
+    case '>':
     case ':':
     case '$':
     case '!':
@@ -278,12 +278,14 @@ bool reply_framer::finish_null() noexcept {
 bool reply_framer::finish_aggregate() noexcept {
   const bool pairs = value_type_ == '%' || value_type_ == '|';
   const std::uint64_t count = pairs ? number_ * 2 : number_;  // below 2^64: a number is at most 2^63 - 1
-  const std::uint64_t others = need_ - (value_type_ == '|' ? 0U : 1U);
+  // A message to oneself inside EXEC's array comes before the element of the command that caused it, and is none.
+  const bool in_between = value_type_ == '|' || (value_type_ == '>' && !top_);
+  const std::uint64_t others = need_ - (in_between ? 0U : 1U);
   if (count > values_max - others) {
     return false;
   }
   need_ += count;
-  if (value_type_ == '|') {
+  if (in_between) {
     stage_ = stage::type;  // the value that it belongs to is still to come
     return true;
   }

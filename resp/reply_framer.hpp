@@ -5,7 +5,8 @@
 // belongs
 //   to the reply that follows it; (3) any split of the input gives the same frames; (4) streamed RESP3 types (`$?`,
 //   `*?`, `;`, `.`) and everything else that is not RESP is `malformed`, and stays so until reset(); (5) what stands
-//   in a `,` or `(` line is not judged (scripts choose it), and a push may stand inside an array (SUBSCRIBE in MULTI).
+//   in a `,` or `(` line is not judged (scripts choose it), and a push may stand between an array's elements
+//   (PUBLISH to oneself in MULTI) and is none of them.
 // Cost: no allocation (but for the tracked elements); bulk bodies are skipped by length; one pass.
 #pragma once
 

@@ -36,8 +36,8 @@ void add_simple(std::vector<reply_vector>& all) {
       // A script chooses the text: Redis writes what it was given, line ends turned into blanks.
       {",\r\n,x\r\n,1,5\r\n", ", , ,"},
       {"(\r\n(1-\r\n(123  123\r\n", "( ( ("},
-      // SUBSCRIBE inside MULTI, RESP3: its confirmation stands in the place of its element.
-      {"*2\r\n+a\r\n>3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n", "*#2i(1)k(a)x[+>]"},
+      // PUBLISH to oneself inside MULTI, RESP3: the message stands between the elements and is none.
+      {"*2\r\n+a\r\n>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n:1\r\n", "*#2i(1)k(a)x[+:]"},
       {"(3492890328409238509324850943850943825024385\r\n(-1\r\n(0\r\n(+1\r\n", "( ( ( ("},
       {"!21\r\nSYNTAX invalid syntax\r\n", "!e(SYNTAX invalid syntax)"},
       {"!0\r\n\r\n", "!e()"},
