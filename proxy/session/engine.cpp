@@ -145,7 +145,10 @@ void engine::state::flush_stream(stream& which) {
       which.write_blocked_ = true;
       break;
     }
-    if (which.which() == stream::side::client) stats.bytes_out.add(static_cast<std::uint64_t>(taken));
+    if (which.which() == stream::side::client) {
+      stats.bytes_out.add(static_cast<std::uint64_t>(taken));
+      static_cast<session&>(which).closing_until = now + bounds::closing_deadline;  // counts once it closes
+    }
     const bool all = static_cast<std::size_t>(taken) == bytes.size();
     which.out.consume(static_cast<std::size_t>(taken));
     if (all) break;
@@ -227,7 +230,7 @@ void engine::state::close_session(session& s, close_how how) {
 }
 
 bool engine::state::waits_for_events(const session& s) noexcept {
-  return s.blocking_in_flight > 0 || s.watching || s.streamed || (s.tx && s.tx->open) || s.unframed ||
+  return s.blocking_in_flight > 0 || s.watching || s.streamed || (s.tx && s.tx->open) || s.unframed || s.subscribed_ever ||
          s.subscriptions[0] + s.subscriptions[1] + s.subscriptions[2] > 0;
 }
 
@@ -266,7 +269,9 @@ void engine::state::run_runnable() {
 
 void engine::state::session_timer(session& s) {
   if (now >= s.opened_at + bounds::opened_patience) settle_opened(s);
-  if (s.closing && now >= s.closing_until) {
+  if (s.closing && s.out.empty()) {
+    s.closing_until = now + bounds::closing_deadline;  // it is the upstream that takes its time
+  } else if (s.closing && now >= s.closing_until) {
     stats.client_errors.add(static_cast<std::uint64_t>(client_error::slow));
     close_session(s, close_how::reset);  // it does not take what it asked for
     return;
@@ -467,6 +472,7 @@ inventory engine::inventory_now() const noexcept {
   now.dedicated = e.owned.size();
   now.idle = e.idle.size();
   now.retired = e.retired.size();
+  now.groups = e.groups.size();
   now.exchanges = e.exchanges;
   now.waiting = e.exchange_line.size();
   now.buffer_bytes = e.pool.lent();

@@ -60,6 +60,7 @@ struct inventory {
   std::size_t sessions = 0;         // whose client is there
   std::size_t session_objects = 0;  // with those that are gone but still have replies due
   std::size_t lanes = 0, dedicated = 0, idle = 0, retired = 0;  // upstream connections; lanes: open ones
+  std::size_t groups = 0;           // of lanes: a user, db and protocol each
   std::size_t exchanges = 0;        // dedicated connections in use for one exchange
   std::size_t waiting = 0;          // sessions in a connection's waiting list or the exchange line
   std::size_t buffer_bytes = 0;     // lent by the pool

@@ -67,7 +67,8 @@ void engine::state::forget_idle_groups() {
   std::erase_if(groups, [](const std::unique_ptr<lane_group>& group) {
     return group->sessions == 0 && !group->login_required &&
            std::all_of(group->lanes.begin(), group->lanes.end(), [](const auto& lane) {
-             return lane->at == phase::closed && lane->line.empty() && lane->waiting.empty() && lane->deadline == never;
+             return lane->at == phase::closed && lane->line.empty() && lane->waiting.empty() && lane->deadline == never &&
+                    !lane->in_dirty_list_;
            });
   });
 }

@@ -4,6 +4,7 @@
 // Streamed are requests whose last argument is the large one (SET k v, LPUSH k v, HSET k f v, XADD …); others are held, up
 // to memory.session.
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "proxy/session/engine_state.hpp"
@@ -37,11 +38,36 @@ engine::state::streaming engine::state::begin_stream(session& s, resp::request_p
   const resp::request request{.raw = data, .base = data.data(), .refs = refs, .is_inline = false};
   const resp::command_spec& spec = evaluator.identify(request);
   if (!may_stream(spec)) return streaming::no;
+  if (spec.keys == resp::key_layout::range && progress.args_complete < 2) return streaming::no;  // the key is the large one
   if (logins_are_ours() && s.user.empty() && !config().users.empty()) return streaming::no;
 
+  // Refused before it has a connection: the answer in its place, the rest is read and thrown away.
+  const auto refuse = [&](std::string_view line) {
+    end_delay(s);
+    s.connection_until = 0;
+    s.streamed = std::make_unique<streamed_request>();
+    s.streamed->discard = true;
+    s.streamed->left = total - data.size();
+    note_command(s, spec);
+    reply_locally(s, line);
+    return streaming::begun;
+  };
+  if (!s.refusal.empty()) return refuse(std::exchange(s.refusal, {}));
+  if (s.in_flight >= bounds::in_flight_max) {
+    hold_session(s, hold_reason::depth);
+    return streaming::held;
+  }
   upstream_connection* to = own_of(s, spec, request, false);
-  if (to == nullptr) return streaming::held;
+  if (to == nullptr) {
+    leave_line(s);  // who cannot take its turn keeps nobody else from it
+    if (s.unavailable_bytes == 0 || s.hold != hold_reason::connection) return streaming::held;
+    stop_waiting(s);
+    s.hold = hold_reason::none;
+    stats.client_errors.add(static_cast<std::uint64_t>(client_error::unavailable));
+    return refuse("-ERR upstream unavailable\r\n");
+  }
   if (s.in_flight > 0 && s.current != to) {
+    leave_line(s);
     hold_session(s, hold_reason::drain);
     return streaming::held;
   }

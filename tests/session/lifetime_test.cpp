@@ -300,6 +300,119 @@ TEST(Lifetime, AnEngineMayEndWithEverythingUnderWay) {
   world.engine.reset();  // the sanitizer tells what was left
 }
 
+TEST(Lifetime, AClosingClientThatDoesNotTakeItsLastRepliesIsGivenUp) {
+  fake_world world;
+  fake_socket& lazy = world.connect_client();
+  fake_socket& slow = world.connect_client();
+  (void)world.ask(lazy, {"SET", "k", std::string(100'000, 'x')});
+  for (fake_socket* client : {&lazy, &slow}) {
+    client->room = 0;
+    client->send("GET k\r\nQUIT\r\n");
+  }
+  world.settle();
+  for (int i = 0; i < 4; ++i) {
+    world.advance(30 * second);
+    EXPECT_EQ(lazy.open, i < 1);
+    EXPECT_TRUE(slow.open) << "who takes some now and then is not given up";
+    world.give_room(slow, 1'000);
+    world.settle();
+  }
+  EXPECT_EQ(lazy.closed_how, close_how::reset);
+  EXPECT_EQ(fake_world::total(world.engine->stats().client_errors), 1U);
+  world.give_room(slow, 1'000'000);
+  world.settle();
+  EXPECT_TRUE(slow.take().ends_with("x\r\n+OK\r\n"));
+  EXPECT_FALSE(slow.open);
+  world.expect_nothing_left();
+}
+
+TEST(Lifetime, AClosingClientWaitsForASlowUpstreamAsLongAsItTakes) {
+  fake_world world;
+  fake_socket& quits = world.connect_client();
+  fake_socket& ends = world.connect_client();
+  (void)world.ask(quits, "GET a\r\n");
+  world.hold_replies = true;
+  quits.send("GET a\r\nQUIT\r\n");
+  ends.send("GET a\r\n");
+  ends.half_close();
+  world.settle();
+  world.advance(300 * second);
+  world.hold_replies = false;
+  world.settle();
+  EXPECT_EQ(quits.take(), "$-1\r\n+OK\r\n");
+  EXPECT_EQ(ends.take(), "$-1\r\n");
+  EXPECT_FALSE(quits.open);
+  EXPECT_FALSE(ends.open);
+  world.expect_nothing_left();
+}
+
+TEST(Lifetime, LanesOfUsersLongGoneAreForgotten) {
+  fake_world world;
+  fake_socket& stays = world.connect_client();
+  (void)world.ask(stays, "GET a\r\n");
+  for (int db = 1; db < 16; ++db) {
+    fake_socket& client = world.connect_client();
+    (void)world.ask(client, "SELECT " + std::to_string(db) + "\r\nGET a\r\n");
+    client.half_close();
+    world.settle();
+  }
+  EXPECT_EQ(world.engine->inventory_now().groups, 16U);
+  world.advance(70 * second);
+  EXPECT_EQ(world.engine->inventory_now().groups, 1U) << "that of the client who is still here";
+  EXPECT_EQ(world.ask(stays, "SELECT 3\r\nGET a\r\n"), "+OK\r\n$-1\r\n");
+  world.expect_nothing_left();
+}
+
+TEST(Lifetime, AStreamedValueForAnAbsentUpstreamGetsTheErrorAndIsReadToItsEnd) {
+  fake_world world([](config::config& c) { c.memory.session = 1'000'000; });
+  world.refuse_connects = true;
+  fake_socket& client = world.connect_client();
+  const std::string request = command_line({"SET", "k", std::string(2'000'000, 'v')}) + command_line({"PING"});
+  client.send(request.substr(0, 300'000));
+  world.advance(1'100 * millisecond);
+  EXPECT_EQ(client.take(), "-ERR upstream unavailable\r\n");
+  world.refuse_connects = false;
+  client.send(request.substr(300'000));
+  world.advance(6 * second);
+  EXPECT_EQ(client.take(), "+PONG\r\n");
+  EXPECT_EQ(world.redis.find(0, "k"), nullptr);
+  world.expect_nothing_left();
+}
+
+TEST(Lifetime, AStreamedValueMeetsTheUpstreamsRefusalAsAnyCommandDoes) {
+  fake_world world([](config::config& c) { c.memory.session = 1'000'000; });
+  fake_socket& client = world.connect_client();
+  EXPECT_EQ(world.ask(client, "SELECT 2\r\n"), "+OK\r\n");
+  world.lose_all_upstreams();
+  world.settle();
+  world.redis.refusals["select"] = "-BUSY Redis is busy\r\n";
+  const std::string request = command_line({"SET", "k", std::string(2'000'000, 'v')});
+  client.send(request.substr(0, 300'000));
+  world.advance(500 * millisecond);
+  EXPECT_EQ(client.take(), "-BUSY Redis is busy\r\n");
+  world.redis.refusals.clear();
+  client.send(request.substr(300'000));
+  world.settle();
+  EXPECT_EQ(world.ask(client, "ECHO x\r\n"), "$1\r\nx\r\n");
+  EXPECT_EQ(world.redis.find(2, "k"), nullptr);
+  world.expect_nothing_left();
+}
+
+// Nothing can be decided of a key that is not here yet.
+TEST(Lifetime, ALargeKeyIsNeverStreamed) {
+  fake_world world([](config::config& c) { c.memory.session = 4'000'000; });
+  fake_socket& client = world.connect_client();
+  const std::string request = command_line({"INCR", std::string(2'000'000, 'k')});
+  client.send(request.substr(0, 1'100'000));
+  world.settle();
+  EXPECT_EQ(world.upstreams(), 0U);
+  client.send(request.substr(1'100'000));
+  world.settle();
+  EXPECT_EQ(client.take(), ":1\r\n");
+  EXPECT_EQ(world.booking_difference(), "");
+  world.expect_nothing_left();
+}
+
 TEST(Lifetime, AConnectionIsCountedAsOpenedByWhomItsFirstWordsName) {
   fake_world world;
   fake_socket& client = world.connect_client();

@@ -73,6 +73,26 @@ TEST(Login, ASlowReaderWhoseLoginFailedDoesNotKeepAnotherUsersConnection) {
   world.expect_nothing_left();
 }
 
+TEST(Login, NobodyNamesHimselfBeforeALoginThatIsRequired) {
+  for (const std::string command : {"CLIENT SETNAME x\r\n", "CLIENT GETNAME\r\n", "CLIENT SETINFO LIB-NAME x\r\n"}) {
+    fake_world world;
+    require_logins(world);
+    fake_socket& client = world.connect_client();
+    EXPECT_EQ(world.ask(client, command + command), noauth + noauth) << command;
+    EXPECT_EQ(world.ask(client, "AUTH bob b\r\nCLIENT GETNAME\r\nSET a 1\r\n"), "+OK\r\n$-1\r\n+OK\r\n") << command;
+    EXPECT_EQ(world.booked("set", "bob"), 1U) << command;
+    world.expect_nothing_left();
+  }
+}
+
+TEST(Login, WhereNoLoginIsRequiredTheFirstCommandMayBeAName) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  EXPECT_EQ(world.ask(client, "CLIENT SETNAME x\r\nCLIENT GETNAME\r\nSET a 1\r\n"), "+OK\r\n$1\r\nx\r\n+OK\r\n");
+  EXPECT_EQ(world.booked("set", "x"), 1U);
+  world.expect_nothing_left();
+}
+
 TEST(Login, LanesAreOfOneUserEach) {
   fake_world world;
   require_logins(world);
