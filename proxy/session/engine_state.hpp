@@ -151,6 +151,16 @@ struct engine::state {
   void emit_local(upstream_connection& c);
 
   // --- forwarding.cpp: from decision to bytes
+  enum class ruling : std::uint8_t { send, answered, held };
+  [[nodiscard]] ruling decide(session& s, const resp::command_spec& spec, const resp::request& request, bool queued,
+                              slot& item, const ttl::plan*& plan);
+  void note_queued(session& s, const resp::command_spec& spec, const resp::request& request, slot& item);
+  void write_request(session& s, upstream_connection& to, const resp::request& request, const ttl::plan* plan);
+  void mark_slot(session& s, upstream_connection& to, const resp::command_spec& spec, const resp::request& request,
+                 slot& item);
+  [[nodiscard]] static bool switch_replies(session& s, const resp::command_spec& spec, const resp::request& request);
+  void follow_up(session& s, upstream_connection& to, const resp::command_spec& spec, const resp::request& request,
+                 const ttl::plan& plan, const slot& item);
   step forward(session& s, upstream_connection& to, const resp::command_spec& spec, const resp::request& request);
   void push_slot(session& s, upstream_connection& to, const slot& item);
   static void append_request(session& s, upstream_connection& to, const resp::request& request);

@@ -159,6 +159,137 @@ void engine::state::send_select(upstream_connection& to, std::uint32_t db) {
   }
 }
 
+// The policy's word on a command that writes or that a rule names. `item` takes what its reply books, `plan` its TTL plan.
+engine::state::ruling engine::state::decide(session& s, const resp::command_spec& spec, const resp::request& request,
+                                             bool queued, slot& item, const ttl::plan*& plan) {
+  const policy::command& what = evaluator.read(spec, request);
+  bool without_ttl = false;
+  // Half of it is on its way: a rule that a reload brought meanwhile comes too late for it.
+  const bool is_decided = s.forwarded_early > 0;
+  if (spec.write) {
+    const ttl::plan& planned = evaluator.plan_ttl(request, wall);
+    without_ttl = planned.without_ttl;
+    if (!is_decided) plan = &planned;
+    if (plan != nullptr && plan->refused) {
+      const std::uint32_t pattern = snapshot->ttl_pattern_numbers[plan->rule];
+      stats.ttl_refused.add(label_key(pattern, spec.id));
+      scratch = "-TTLREQUIRED pattern=";
+      resp::append_sanitized(scratch, opts.registry->pattern_name(pattern));
+      scratch += "\r\n";
+      if (s.tx && s.tx->open) s.tx->refused = true;
+      note_command(s, spec);
+      reply_locally(s, scratch);
+      return ruling::answered;
+    }
+  }
+  limiter::charges& charges = evaluator.limits(s.limits, request);
+  if (charges.size != 0 && !is_decided) {
+    if (queued) {
+      for (const limiter::charge& charge : charges.all()) s.tx->add_charge(charge);
+    } else {
+      if (admit(s, charges.all(), false) == step::held) return ruling::held;
+      if (!scratch.empty()) {
+        note_command(s, spec);
+        reply_locally(s, scratch);
+        return ruling::answered;
+      }
+    }
+  }
+  if (spec.write || spec.cls == resp::command_class::script) prepare_booking(s, spec, what, without_ttl, item);
+  return ruling::send;
+}
+
+// What MULTI queues: it is booked, and followed, when EXEC ran it.
+void engine::state::note_queued(session& s, const resp::command_spec& spec, const resp::request& request, slot& item) {
+  item.flags |= slot::queued;
+  item.extra = s.tx->base + static_cast<std::uint32_t>(s.tx->entries.size());
+  queued_command entry;
+  entry.books = item;
+  if (spec.kind == resp::special::select && request.size() == 2) {
+    const std::string_view text = request[1];
+    std::int32_t db = -1;
+    if (std::from_chars(text.data(), text.data() + text.size(), db).ec == std::errc()) entry.db = db;
+  }
+  s.tx->odd = s.tx->odd || changes_connection(spec.kind);
+  s.tx->entries.push_back(entry);
+  ++s.tx->count;
+}
+
+void engine::state::write_request(session& s, upstream_connection& to, const resp::request& request, const ttl::plan* plan) {
+  if (s.streamed && plan != nullptr && plan->rewrite.kind == ttl::rewrite::what::append) {
+    // Its own words go behind the value, which is still to come.
+    s.streamed->rewrite = plan->rewrite;
+    resp::append_array_header(to.out, request.size() + ttl::extra_arguments(plan->rewrite));
+    to.out.append(request.raw.substr(request.raw.find('\r') + 2));
+  } else if (plan != nullptr && plan->rewrite.kind != ttl::rewrite::what::none) {
+    ttl::append_rewritten(to.out, request, plan->rewrite);
+  } else {
+    append_request(s, to, request);
+  }
+}
+
+// What the slot of a command that runs at once must know besides its owner.
+void engine::state::mark_slot(session& s, upstream_connection& to, const resp::command_spec& spec,
+                              const resp::request& request, slot& item) {
+  const bool in_multi = s.tx && s.tx->open;
+  const bool arity_ok = spec.arity_ok(request.size());
+  if (spec.kind == resp::special::discard && in_multi) {
+    item.extra = s.tx->count;
+    s.tx->count = 0;
+  }
+  if (spec.kind == resp::special::multi) item.extra = in_multi ? 0 : 1;  // 1: it opens a transaction
+  note_state_change(s, to, spec, request);
+  if (to.unframed) item.flags &= static_cast<std::uint16_t>(~slot::blocking);
+  if ((spec.dedicated == resp::dedicate::blocking || (spec.blocking_option && resp::may_block(spec, request))) &&
+      !to.unframed && s.replies == reply_mode::on) {
+    item.flags |= slot::blocking;
+    ++s.blocking_in_flight;
+    if (spec.write) timers.set(to, std::min(to.deadline, now + bounds::blocking_booked_after));
+  }
+  if (item.special == resp::special::subscribe || item.special == resp::special::unsubscribe) {
+    if (arity_ok) {
+      item.kind = slot_kind::subscribe;
+      item.extra = static_cast<std::uint32_t>(request.size() - 1);
+      item.elements = spec.name.front() == 'p' ? 1 : spec.name.front() == 's' && spec.name[1] == 's' ? 2 :
+                      spec.name.substr(0, 4) == "suns" ? 2 : 0;
+    }
+  }
+}
+
+// CLIENT REPLY. False: neither this command nor the next one is answered.
+bool engine::state::switch_replies(session& s, const resp::command_spec& spec, const resp::request& request) {
+  const bool is_reply_switch = spec.kind == resp::special::client_reply && spec.arity_ok(request.size()) && request.size() == 3;
+  if (is_reply_switch && resp::is_keyword(request[2], "off")) {
+    s.replies = reply_mode::off;
+  } else if (is_reply_switch && resp::is_keyword(request[2], "skip")) {
+    if (s.replies == reply_mode::on) s.replies = reply_mode::skip_next;
+    return false;  // neither it nor the next command is answered
+  } else if (is_reply_switch && resp::is_keyword(request[2], "on")) {
+    s.replies = reply_mode::on;
+  }
+  return true;
+}
+
+void engine::state::follow_up(session& s, upstream_connection& to, const resp::command_spec& spec,
+                              const resp::request& request, const ttl::plan& plan, const slot& item) {
+  const bool queued = (item.flags & slot::queued) != 0;
+  if (queued) {
+    for (const ttl::follow_up& what : plan.follow_ups) {
+      s.tx->follow_ups.push_back({item.extra, snapshot->ttl_pattern_numbers[what.rule], what,
+                                  std::string(request[what.key_index]),
+                                  static_cast<std::int32_t>(other_db(spec, request))});
+    }
+  } else if (s.streamed) {
+    s.streamed->command = spec.id;
+    for (const ttl::follow_up& what : plan.follow_ups) {
+      s.streamed->follow_ups.push_back(
+          {0, snapshot->ttl_pattern_numbers[what.rule], what, std::string(request[what.key_index]), -1});
+    }
+  } else {
+    send_follow_ups(to, plan, request, spec.id);
+  }
+}
+
 step engine::state::forward(session& s, upstream_connection& to, const resp::command_spec& spec,
                             const resp::request& request) {
   const bool in_multi = s.tx && s.tx->open;
@@ -174,40 +305,8 @@ step engine::state::forward(session& s, upstream_connection& to, const resp::com
   const ttl::plan* plan = nullptr;
 
   if (arity_ok && (spec.write || spec.cls == resp::command_class::script || evaluator.named_by_a_rule(spec.id))) {
-    const policy::command& what = evaluator.read(spec, request);
-    bool without_ttl = false;
-    // Half of it is on its way: a rule that a reload brought meanwhile comes too late for it.
-    const bool is_decided = s.forwarded_early > 0;
-    if (spec.write) {
-      const ttl::plan& planned = evaluator.plan_ttl(request, wall);
-      without_ttl = planned.without_ttl;
-      if (!is_decided) plan = &planned;
-      if (plan != nullptr && plan->refused) {
-        const std::uint32_t pattern = snapshot->ttl_pattern_numbers[plan->rule];
-        stats.ttl_refused.add(label_key(pattern, spec.id));
-        scratch = "-TTLREQUIRED pattern=";
-        resp::append_sanitized(scratch, opts.registry->pattern_name(pattern));
-        scratch += "\r\n";
-        if (in_multi) s.tx->refused = true;
-        note_command(s, spec);
-        reply_locally(s, scratch);
-        return step::taken;
-      }
-    }
-    limiter::charges& charges = evaluator.limits(s.limits, request);
-    if (charges.size != 0 && !is_decided) {
-      if (queued) {
-        for (const limiter::charge& charge : charges.all()) s.tx->add_charge(charge);
-      } else {
-        if (admit(s, charges.all(), false) == step::held) return step::held;
-        if (!scratch.empty()) {
-          note_command(s, spec);
-          reply_locally(s, scratch);
-          return step::taken;
-        }
-      }
-    }
-    if (spec.write || spec.cls == resp::command_class::script) prepare_booking(s, spec, what, without_ttl, item);
+    const ruling what = decide(s, spec, request, queued, item, plan);
+    if (what != ruling::send) return what == ruling::held ? step::held : step::taken;
   }
   note_command(s, spec);
 
@@ -229,82 +328,18 @@ step engine::state::forward(session& s, upstream_connection& to, const resp::com
     resp::append_command(to.out, has_hello ? std::string_view("HELLO") : std::string_view("PING"));
     send_own(to, has_hello ? "hello" : "ping", slot_kind::own);
   }
-  if (queued) {
-    item.flags |= slot::queued;
-    item.extra = s.tx->base + static_cast<std::uint32_t>(s.tx->entries.size());
-    queued_command entry;
-    entry.books = item;
-    if (spec.kind == resp::special::select && request.size() == 2) {
-      const std::string_view text = request[1];
-      std::int32_t db = -1;
-      if (std::from_chars(text.data(), text.data() + text.size(), db).ec == std::errc()) entry.db = db;
-    }
-    s.tx->odd = s.tx->odd || changes_connection(spec.kind);
-    s.tx->entries.push_back(entry);
-    ++s.tx->count;
-  }
-  if (s.streamed && plan != nullptr && plan->rewrite.kind == ttl::rewrite::what::append) {
-    // Its own words go behind the value, which is still to come.
-    s.streamed->rewrite = plan->rewrite;
-    resp::append_array_header(to.out, request.size() + ttl::extra_arguments(plan->rewrite));
-    to.out.append(request.raw.substr(request.raw.find('\r') + 2));
-  } else if (plan != nullptr && plan->rewrite.kind != ttl::rewrite::what::none) {
-    ttl::append_rewritten(to.out, request, plan->rewrite);
-  } else {
-    append_request(s, to, request);
-  }
+  if (queued) note_queued(s, spec, request, item);
+  write_request(s, to, request, plan);
   if (!queued) {
-    if (spec.kind == resp::special::discard && in_multi) {
-      item.extra = s.tx->count;
-      s.tx->count = 0;
-    }
-    if (spec.kind == resp::special::multi) item.extra = in_multi ? 0 : 1;  // 1: it opens a transaction
-    note_state_change(s, to, spec, request);
-    if (to.unframed) item.flags &= static_cast<std::uint16_t>(~slot::blocking);
-    if ((spec.dedicated == resp::dedicate::blocking || (spec.blocking_option && resp::may_block(spec, request))) &&
-        !to.unframed && s.replies == reply_mode::on) {
-      item.flags |= slot::blocking;
-      ++s.blocking_in_flight;
-      if (spec.write) timers.set(to, std::min(to.deadline, now + bounds::blocking_booked_after));
-    }
-    if (item.special == resp::special::subscribe || item.special == resp::special::unsubscribe) {
-      if (arity_ok) {
-        item.kind = slot_kind::subscribe;
-        item.extra = static_cast<std::uint32_t>(request.size() - 1);
-        item.elements = spec.name.front() == 'p' ? 1 : spec.name.front() == 's' && spec.name[1] == 's' ? 2 :
-                        spec.name.substr(0, 4) == "suns" ? 2 : 0;
-      }
-    }
-    const bool is_reply_switch = spec.kind == resp::special::client_reply && arity_ok && request.size() == 3;
-    if (is_reply_switch && resp::is_keyword(request[2], "off")) {
-      s.replies = reply_mode::off;
-    } else if (is_reply_switch && resp::is_keyword(request[2], "skip")) {
-      if (s.replies == reply_mode::on) s.replies = reply_mode::skip_next;
+    mark_slot(s, to, spec, request, item);
+    if (!switch_replies(s, spec, request)) {
       mark_dirty(to);
-      return step::taken;  // neither it nor the next command is answered
-    } else if (is_reply_switch && resp::is_keyword(request[2], "on")) {
-      s.replies = reply_mode::on;
+      return step::taken;
     }
   }
   push_slot(s, to, item);
   mark_dirty(to);
-  if (plan != nullptr && !plan->follow_ups.empty()) {
-    if (queued) {
-      for (const ttl::follow_up& what : plan->follow_ups) {
-        s.tx->follow_ups.push_back({item.extra, snapshot->ttl_pattern_numbers[what.rule], what,
-                                    std::string(request[what.key_index]),
-                                    static_cast<std::int32_t>(other_db(spec, request))});
-      }
-    } else if (s.streamed) {
-      s.streamed->command = spec.id;
-      for (const ttl::follow_up& what : plan->follow_ups) {
-        s.streamed->follow_ups.push_back(
-            {0, snapshot->ttl_pattern_numbers[what.rule], what, std::string(request[what.key_index]), -1});
-      }
-    } else {
-      send_follow_ups(to, *plan, request, spec.id);
-    }
-  }
+  if (plan != nullptr && !plan->follow_ups.empty()) follow_up(s, to, spec, request, *plan, item);
   return step::taken;
 }
 
