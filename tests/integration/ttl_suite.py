@@ -1,5 +1,7 @@
 """A pattern with a default TTL: after every form of write each of its keys has one, and every reply is the bare server's."""
 
+import collections
+
 from harness.cases import proxied_case
 from harness.exposition import assert_books_are_exact, metrics
 from harness.processes import redis_server
@@ -52,6 +54,7 @@ class default_ttl(proxied_case):
     def setUpClass(cls):
         super().setUpClass()
         cls.other = redis_server()
+        cls.sent_directly = collections.Counter()  # to the proxied server, by the cases of this class
         cls.addClassCleanup(cls.other.stop)
 
     def setUp(self):
@@ -92,7 +95,7 @@ class default_ttl(proxied_case):
         with wire(self.server) as bare:
             self.assertGreater(bare.call("PTTL", "kept:7"), DEFAULT_SECONDS * 1000)
         self.assertGreater(self.assert_all_have_a_ttl("kept:*", 4102444800), 60)
-        assert_books_are_exact(self, self.proxy, self.server)
+        assert_books_are_exact(self, self.proxy, self.server, sent_directly=self.sent_directly)
 
     def test_is_given_in_RESP3(self):
         proxied = self.connect()
@@ -104,7 +107,7 @@ class default_ttl(proxied_case):
     def test_is_given_inside_transactions(self):
         self.run_forms(self.connect(), wrap=True)
         self.assert_all_have_a_ttl("kept:*", 4102444800)
-        assert_books_are_exact(self, self.proxy, self.server)
+        assert_books_are_exact(self, self.proxy, self.server, sent_directly=self.sent_directly)
 
     def test_is_given_in_one_pipeline_whose_replies_are_the_bare_servers(self):
         data = b"".join(wire.encode(*self.named(line, number)) for number, form in enumerate(FORMS) for line in filter(None, form))
@@ -126,6 +129,16 @@ class default_ttl(proxied_case):
             connection.send_raw(wire.encode(*words) + wire.encode("PTTL", words[1] if words[1].startswith("kept") else "kept:none"))
             connection.read()
             self.assertNotEqual(connection.read(), -1, write)
+
+    def test_is_given_before_what_is_pipelined_behind_EXEC_reads_it(self):
+        connections = [self.connect() for _ in range(10)]
+        for turn in range(30):
+            for number, connection in enumerate(connections):
+                keys = [f"kept:{turn}:{number}:{key}" for key in range(30)]
+                adds = b"".join(wire.encode("SADD", key, "x") for key in keys)
+                connection.send_raw(wire.encode("MULTI") + adds + wire.encode("EXEC") + wire.encode("TTL", keys[-1]))
+            for connection in connections:
+                self.assertEqual([connection.read() for _ in range(33)][-1], DEFAULT_SECONDS)
 
     def test_keeps_the_keys_of_others_without(self):
         connection = self.connect()
@@ -150,10 +163,11 @@ class default_ttl(proxied_case):
                     connection.call("SET", words[1], "v", "EX", "100")
                     if "NX" in words:
                         server.call("PERSIST", words[1])  # past the proxy: through it the key would get its maximum
+                        self.sent_directly["persist"] += 1 if server is not self.twin else 0
                     replies.append(connection.call(*words))
                 self.assertEqual(replies[0], replies[1])
         self.assert_all_have_a_ttl("capped:*", MAX_SECONDS)
-        assert_books_are_exact(self, self.proxy, self.server, past_the_proxy=("flushall", "persist"))
+        assert_books_are_exact(self, self.proxy, self.server, sent_directly=self.sent_directly)
 
     def test_lets_zero_and_negative_ones_delete(self):
         connection = self.connect()
