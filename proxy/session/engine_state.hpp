@@ -22,7 +22,9 @@ namespace tidegate::session {
 // Named bounds of the machines (config bounds memory.session and memory.total).
 namespace bounds {
 inline constexpr std::uint32_t in_flight_max = 1024;              // then a session is not read further
-inline constexpr std::uint32_t in_flight_resume = 512;
+inline constexpr std::uint32_t in_flight_min = 16;                // … and so many always pass
+inline constexpr std::uint32_t in_flight_unknown = 128;           // before its first reply tells how large they are
+inline constexpr std::uint64_t in_flight_bytes = 1U << 20;        // of replies that one session may be due on a lane
 inline constexpr std::size_t connection_out_high = 1U << 20;      // bytes to an upstream; then its sessions wait
 inline constexpr std::size_t connection_out_low = 256U << 10;
 inline constexpr std::size_t session_out_dedicate = 1U << 20;     // a slow reader's new commands go dedicated
@@ -138,6 +140,7 @@ struct engine::state {
   void drop_parser(session& s);
   step handle(session& s, const resp::request& request);
   step handle_one(session& s, const resp::request& request);
+  [[nodiscard]] static std::uint32_t depth_of(const session& s) noexcept;
   step dispatch(session& s, const resp::command_spec& spec, const resp::request& request);
   [[nodiscard]] bool wants_own(const session& s, const resp::command_spec& spec, const resp::request& request) const;
   void note_command(session& s, const resp::command_spec& spec);

@@ -57,7 +57,10 @@ void engine::state::upstream_received(upstream_connection& c, std::string_view b
         if (found.state == resp::reply_framer::status::incomplete) front.flags |= slot::begun;
       }
     }
-    if (to != nullptr) deliver(*to, frame);
+    if (to != nullptr) {
+      to->reply_bytes += frame.size();
+      deliver(*to, frame);
+    }
     if (c.io == nullptr) return;
     if (found.state == resp::reply_framer::status::incomplete) return;
 
@@ -343,7 +346,9 @@ void engine::state::slot_done(session& s) {
     }
     return;
   }
-  if (s.hold == hold_reason::depth ? s.in_flight <= bounds::in_flight_resume
+  s.reply_size = std::max({s.reply_bytes, s.reply_size - s.reply_size / 8, std::uint64_t{1}});
+  s.reply_bytes = 0;
+  if (s.hold == hold_reason::depth ? s.in_flight <= depth_of(s) / 2
                                    : s.in_flight == 0 && (s.hold == hold_reason::drain || s.hold == hold_reason::barrier)) {
     make_runnable(s);
   }

@@ -215,9 +215,18 @@ step engine::state::handle(session& s, const resp::request& request) {
   return result;
 }
 
+// How many of its commands may be under way. What one session pipelines for large values on a lane, everybody behind it
+// waits for, though it reads none of it.
+std::uint32_t engine::state::depth_of(const session& s) noexcept {
+  if (s.own != nullptr && s.current == s.own) return bounds::in_flight_max;
+  if (s.reply_size == 0) return bounds::in_flight_unknown;
+  return static_cast<std::uint32_t>(
+      std::clamp<std::uint64_t>(bounds::in_flight_bytes / s.reply_size, bounds::in_flight_min, bounds::in_flight_max));
+}
+
 step engine::state::handle_one(session& s, const resp::request& request) {
   const resp::command_spec& spec = evaluator.identify(request);
-  if (s.in_flight >= bounds::in_flight_max) {
+  if (s.in_flight >= depth_of(s)) {
     hold_session(s, hold_reason::depth);
     return step::held;
   }

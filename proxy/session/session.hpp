@@ -81,6 +81,8 @@ class session : public stream {
   std::uint64_t own_reason = 0;               // … and why: a label of worker_stats::dedicated
   std::uint32_t in_flight = 0;
   std::uint32_t blocking_in_flight = 0;
+  std::uint64_t reply_bytes = 0;              // of the reply that is arriving
+  std::uint64_t reply_size = 0;               // what its replies were lately: the largest, fading; 0 = none yet
   bool sticky = false;                        // keeps its dedicated connection until RESET or close
   bool sticky_for_good = false;               // … and over RESET (session pooling, WAIT)
   bool exchanging = false;                    // its dedicated connection is for one exchange only

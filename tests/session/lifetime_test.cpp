@@ -346,6 +346,37 @@ TEST(Lifetime, AClosingClientWaitsForASlowUpstreamAsLongAsItTakes) {
   world.expect_nothing_left();
 }
 
+TEST(Lifetime, WhoPipelinesForLargeValuesDoesNotFillTheLaneForTheOthers) {
+  fake_world world;
+  fake_socket& greedy = world.connect_client();
+  fake_socket& other = world.connect_client();
+  (void)world.ask(greedy, {"SET", "k", std::string(300'000, 'x')});
+  (void)world.ask(greedy, "GET k\r\n");
+  (void)world.ask(other, "ECHO x\r\n");
+  greedy.room = 0;
+  std::string gets;
+  for (int i = 0; i < 500; ++i) gets += "GET k\r\n";
+  world.hold_replies = true;
+  greedy.send(gets);
+  world.settle();
+  other.send("ECHO mine\r\n");
+  world.settle();
+  world.upstream(0).release = 17 * 300'100;  // of the lane
+  world.settle();
+  EXPECT_EQ(other.take(), "$4\r\nmine\r\n");
+  world.hold_replies = false;
+  world.settle();
+  EXPECT_TRUE(greedy.open) << "and its own connection waits for it";
+  std::uint64_t got = 0;
+  for (int i = 0; i < 2'000 && got < 500 * 300'011; ++i) {
+    world.give_room(greedy, 1'000'000);
+    world.settle();
+    got += greedy.take().size();
+  }
+  EXPECT_EQ(got, 500U * 300'011U);
+  world.expect_nothing_left();
+}
+
 TEST(Lifetime, LanesOfUsersLongGoneAreForgotten) {
   fake_world world;
   fake_socket& stays = world.connect_client();
