@@ -58,7 +58,8 @@ std::int64_t other_db(const resp::command_spec& spec, const resp::request& reque
 
 // From here on anything may come at any time: replies can no longer be told apart.
 bool engine::state::unframes(const resp::command_spec& spec) noexcept {
-  return spec.kind == resp::special::monitor || spec.name == "sync" || spec.name == "psync";
+  // REPLCONF ACK is never answered.
+  return spec.kind == resp::special::monitor || spec.name == "sync" || spec.name == "psync" || spec.name == "replconf";
 }
 
 void engine::state::append_request(session& s, upstream_connection& to, const resp::request& request) {
@@ -211,6 +212,8 @@ void engine::state::note_queued(session& s, const resp::command_spec& spec, cons
     if (std::from_chars(text.data(), text.data() + text.size(), db).ec == std::errc()) entry.db = db;
   }
   s.tx->odd = s.tx->odd || changes_connection(spec.kind);
+  s.tx->unframes = s.tx->unframes || spec.kind == resp::special::client_reply || spec.kind == resp::special::subscribe ||
+                   spec.kind == resp::special::unsubscribe || spec.kind == resp::special::monitor;
   s.tx->entries.push_back(entry);
   ++s.tx->count;
 }
@@ -352,7 +355,7 @@ void engine::state::note_state_change(session& s, upstream_connection& to, const
       if (!s.tx) s.tx = std::make_unique<transaction>();
       if (!s.tx->open) {
         s.tx->open = true;
-        s.tx->refused = s.tx->odd = false;
+        s.tx->refused = s.tx->odd = s.tx->unframes = false;
         s.tx->count = 0;
         s.tx->charges.clear();
         s.multi_failed = false;
@@ -401,6 +404,10 @@ step engine::state::run_exec(session& s, upstream_connection& to, const resp::co
   transaction& tx = *s.tx;
   bool refused = tx.refused;
   std::string refusal(no_previous_errors);
+  if (!refused && tx.unframes && !to.line.empty()) {
+    hold_session(s, hold_reason::drain);
+    return step::held;
+  }
   if (!refused && !tx.charges.empty()) {
     if (admit(s, tx.charges, true) == step::held) return step::held;
     if (!scratch.empty()) {
@@ -409,6 +416,22 @@ step engine::state::run_exec(session& s, upstream_connection& to, const resp::co
     }
   }
   note_command(s, spec);
+  if (!refused && tx.unframes) {
+    // Redis answers such a transaction with more or fewer values than it announces: they pass as they come.
+    s.sticky = s.sticky_for_good = s.unframed = to.unframed = true;
+    for (queued_command& entry : tx.entries) {
+      if (!entry.answered_queued) continue;
+      book(entry.books);
+      if ((entry.books.flags & slot::script) == 0 && entry.books.series != nullptr) stats.writes_assumed.add(1);
+    }
+    tx.take(static_cast<std::uint32_t>(tx.entries.size()));
+    tx.open = false;
+    tx.count = 0;
+    tx.charges.clear();
+    append_request(s, to, request);
+    mark_dirty(to);
+    return step::taken;
+  }
   slot item;
   item.owner = &s;
   item.command = spec.id;

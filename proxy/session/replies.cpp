@@ -178,6 +178,9 @@ void engine::state::finish(upstream_connection& c, slot& item) {
       const slot done = item;
       pop(c);
       finish_follow_up(c, done);
+      if (c.owner != nullptr && c.owner->hold == hold_reason::drain && c.owner->in_flight == 0 && c.line.empty()) {
+        make_runnable(*c.owner);
+      }
       break;
     }
     case slot_kind::prelude: {

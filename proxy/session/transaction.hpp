@@ -45,6 +45,7 @@ struct transaction {
   bool open = false;               // MULTI was sent, EXEC or DISCARD was not
   bool refused = false;            // `require` refused a command of it: EXEC will answer EXECABORT
   bool odd = false;                // holds commands that change the connection in ways not followed element by element
+  bool unframes = false;           // holds CLIENT REPLY or SUBSCRIBE: what EXEC answers cannot be told apart
   std::uint32_t count = 0;         // entries of the transaction that is open
   std::uint32_t base = 0;          // number of entries[0]: entries are numbered through, whatever was taken from the front
   std::vector<queued_command> entries;

@@ -1,5 +1,6 @@
 #include "tests/net/peer_socket.hpp"
 
+#include <poll.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -148,6 +149,11 @@ test_listener::test_listener() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXE
 
 test_listener::~test_listener() {
   ::close(fd_);
+}
+
+bool test_listener::has_pending() const {
+  pollfd waiting{.fd = fd_, .events = POLLIN, .revents = 0};
+  return ::poll(&waiting, 1, 0) == 1;
 }
 
 peer_socket test_listener::accept() {

@@ -51,6 +51,8 @@ class test_listener {
   test_listener& operator=(const test_listener&) = delete;
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] peer_socket accept();
+  // Whether a connection waits to be accepted now.
+  [[nodiscard]] bool has_pending() const;
 
  private:
   int fd_;

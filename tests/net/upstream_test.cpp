@@ -138,8 +138,11 @@ TEST_F(UpstreamTest, ConnectsToNobodyWhenTlsIsAskedForAndCannotBeSetUp) {
   upstream_tls = true;  // and no context
   test_listener server;
   connect_to({local(server.port())});
-  EXPECT_EQ(server.accept().read_to_end(), "");
   EXPECT_TRUE(world.wait_for("lost: TLS to the upstream is not set up: see the last reload's error"));
+  // Its connect may have been given up before it was through; if it was, nothing came by it.
+  if (server.has_pending()) {
+    EXPECT_EQ(server.accept().read_to_end(), "");
+  }
 }
 
 }  // namespace
