@@ -23,7 +23,7 @@ namespace tidegate::session {
 namespace bounds {
 inline constexpr std::uint32_t in_flight_max = 1024;              // then a session is not read further
 inline constexpr std::uint32_t in_flight_min = 16;                // … and so many always pass
-inline constexpr std::uint32_t in_flight_unknown = 128;           // before its first reply tells how large they are
+inline constexpr std::uint32_t in_flight_unknown = 32;            // before its first reply tells how large they are
 inline constexpr std::uint64_t in_flight_bytes = 1U << 20;        // of replies that one session may be due on a lane
 inline constexpr std::size_t connection_out_high = 1U << 20;      // bytes to an upstream; then its sessions wait
 inline constexpr std::size_t connection_out_low = 256U << 10;

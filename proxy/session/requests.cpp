@@ -3,6 +3,7 @@
 
 #include "proxy/session/engine_state.hpp"
 #include "resp/keyword.hpp"
+#include "resp/keyword.hpp"
 
 namespace tidegate::session {
 
@@ -188,6 +189,9 @@ bool engine::state::wants_own(const session& s, const resp::command_spec& spec, 
 
 namespace {
 
+// What an HTTP request begins with (securityWarningCommand() in server.c of Redis).
+bool is_of_http(std::string_view name) noexcept { return resp::is_keyword(name, "post") || resp::is_keyword(name, "host:"); }
+
 // Sent on a connection whatever its db and name are, and followed by nothing until it is answered.
 bool is_exchange(const resp::command_spec& spec) noexcept {
   switch (spec.kind) {
@@ -256,6 +260,14 @@ step engine::state::handle_one(session& s, const resp::request& request) {
 
 step engine::state::dispatch(session& s, const resp::command_spec& spec, const resp::request& request) {
   const bool in_multi = s.tx && s.tx->open;
+  if (spec.dedicated == resp::dedicate::unknown && !s.unframed && is_of_http(request[0])) {
+    // As Redis: a browser that was made to speak to it hears nothing, and nothing behind its first line runs.
+    stats.client_errors.add(static_cast<std::uint64_t>(client_error::protocol));
+    start_closing(s);
+    set_reading(s, false);
+    mark_dirty(s);
+    return step::taken;
+  }
   if (resp::is_keyword(request[0], "post") || resp::is_keyword(request[0], "host:")) {
     // A browser that was tricked into talking to Redis: Redis ends it without a word, and so do we.
     stats.client_errors.add(static_cast<std::uint64_t>(client_error::protocol));

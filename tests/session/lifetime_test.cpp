@@ -377,6 +377,18 @@ TEST(Lifetime, WhoPipelinesForLargeValuesDoesNotFillTheLaneForTheOthers) {
   world.expect_nothing_left();
 }
 
+TEST(Lifetime, ABrowserHearsNothingAndNothingOfItReachesTheUpstream) {
+  for (const std::string line : {"POST / HTTP/1.1\r\n", "Host: localhost\r\n"}) {
+    fake_world world;
+    fake_socket& browser = world.connect_client();
+    EXPECT_EQ(world.ask(browser, "ECHO before\r\n" + line + "SET a 1\r\n"), "$6\r\nbefore\r\n");
+    EXPECT_FALSE(browser.open);
+    EXPECT_EQ(world.redis.find(0, "a"), nullptr);
+    EXPECT_EQ(world.upstreams(), 1U);
+    world.expect_nothing_left();
+  }
+}
+
 TEST(Lifetime, LanesOfUsersLongGoneAreForgotten) {
   fake_world world;
   fake_socket& stays = world.connect_client();
