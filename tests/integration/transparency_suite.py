@@ -251,9 +251,12 @@ class transparency(proxied_case):
         for name, data in PLAIN.items():
             self.compare(name, data + QUIT)
 
+    # Redis 7.0 closes at QUIT under REPLY OFF only if an earlier reply is still to be written: by chance, byte by byte.
+    NOT_IN_PIECES = {"CLIENT REPLY OFF and the end"}
+
     def test_answers_like_redis_byte_by_byte(self):
         for name, data in PLAIN.items():
-            if len(data) < 600:
+            if len(data) < 600 and name not in self.NOT_IN_PIECES:
                 self.compare(name, data + QUIT, piece=1)
 
     def test_answers_a_malformed_frame_like_redis(self):
