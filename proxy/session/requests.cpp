@@ -268,14 +268,6 @@ step engine::state::dispatch(session& s, const resp::command_spec& spec, const r
     mark_dirty(s);
     return step::taken;
   }
-  if (resp::is_keyword(request[0], "post") || resp::is_keyword(request[0], "host:")) {
-    // A browser that was tricked into talking to Redis: Redis ends it without a word, and so do we.
-    stats.client_errors.add(static_cast<std::uint64_t>(client_error::protocol));
-    start_closing(s);
-    set_reading(s, false);
-    mark_dirty(s);
-    return step::taken;
-  }
   if (spec.kind == resp::special::quit && !s.unframed) {
     note_command(s, spec);
     reply_locally(s, "+OK\r\n");
