@@ -67,7 +67,8 @@ BENCHMARK_CAPTURE(find_command, client_setname, "*3\r\n$6\r\nCLIENT\r\n$7\r\nSET
 
 void match_pattern(benchmark::State& state) {
   std::vector<std::string> globs;
-  for (std::int64_t index = 0; index < state.range(0); ++index) globs.push_back("family" + std::to_string(index) + ":*");
+  for (std::int64_t index = 0; index < state.range(0); ++index)
+    globs.push_back("family" + std::to_string(index) + ":*");
   const attribution::pattern_set patterns(globs);
   const std::string key = "family" + std::to_string(state.range(0) / 2) + ":12345";
   for (auto _ : state) benchmark::DoNotOptimize(patterns.longest(key));
@@ -86,7 +87,8 @@ BENCHMARK(debit_bucket);
 // What the policy adds to a SET: what it is, its pattern, its TTL plan, its limits.
 void decide_set(benchmark::State& state) {
   auto config = std::make_shared<config::config>();
-  for (int index = 0; index < 30; ++index) config->attribution.patterns.push_back("family" + std::to_string(index) + ":*");
+  for (int index = 0; index < 30; ++index)
+    config->attribution.patterns.push_back("family" + std::to_string(index) + ":*");
   config->attribution.patterns.push_back("contact:userGroupLabel:set:*");
   for (int index = 0; index < state.range(0); ++index) {
     config::limit_rule rule;

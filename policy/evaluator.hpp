@@ -1,5 +1,5 @@
-// One command in, what the policy says of it out: what it is, whose keys it touches, what its TTL plan is and which limits
-// it must pass. The live proxy, the tests and `simulate` run this very code.
+// One command in, what the policy says of it out: what it is, whose keys it touches, what its TTL plan is and which
+// limits it must pass. The live proxy, the tests and `simulate` run this very code.
 //
 // Thread safety: none; one evaluator a worker (it owns scratch space). Ownership: borrows the snapshot it was given.
 // Cost: no allocation once its scratch space has grown and a pattern was seen before.

@@ -27,7 +27,7 @@ struct snapshot {
   std::shared_ptr<const attribution::pattern_set> patterns;
   std::vector<attribution::pattern_number> pattern_numbers;      // registry number of each of `patterns`
   std::vector<attribution::pattern_number> ttl_pattern_numbers;  // and of each TTL rule's pattern
-  bool expire_options = true;  // the upstream knows EXPIRE … NX|LT (7.0); probed
+  bool expire_options = true;                                    // the upstream knows EXPIRE … NX|LT (7.0); probed
 };
 
 // Lives as long as the process; what snapshots are built from besides the configuration.

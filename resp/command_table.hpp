@@ -35,50 +35,77 @@ enum class dedicate : std::uint8_t {
   script,       // EVAL …: may run long; others on the same connection would hang instead of getting BUSY
   subscribe,    // until RESET or close
   monitor,
-  client,       // CLIENT ID|LIST|KILL|UNBLOCK|PAUSE|NO-EVICT|CACHING|TRACKING|REPLY …: until RESET or close
-  wait,         // WAIT: the session stays dedicated from then on
-  other_db,     // COPY … DB, MOVE
-  admin,        // DEBUG, SHUTDOWN, FAILOVER, REPLICAOF, SYNC, PSYNC, MIGRATE … : for this exchange
-  unknown,      // not in the table
+  client,    // CLIENT ID|LIST|KILL|UNBLOCK|PAUSE|NO-EVICT|CACHING|TRACKING|REPLY …: until RESET or close
+  wait,      // WAIT: the session stays dedicated from then on
+  other_db,  // COPY … DB, MOVE
+  admin,     // DEBUG, SHUTDOWN, FAILOVER, REPLICAOF, SYNC, PSYNC, MIGRATE … : for this exchange
+  unknown,   // not in the table
 };
 [[nodiscard]] std::string_view to_string(dedicate why) noexcept;
 
 // Answered or watched by the session machine itself.
 enum class special : std::uint8_t {
-  none, auth, hello, reset, quit, select, multi, exec, discard, watch, unwatch,
-  client_setname, client_getname, client_setinfo, client_reply, client_tracking, client_id,
-  subscribe, unsubscribe, monitor, wait, ping, swapdb, move, copy, client_no_evict, client_caching,
-  client_pause, client_kill,
+  none,
+  auth,
+  hello,
+  reset,
+  quit,
+  select,
+  multi,
+  exec,
+  discard,
+  watch,
+  unwatch,
+  client_setname,
+  client_getname,
+  client_setinfo,
+  client_reply,
+  client_tracking,
+  client_id,
+  subscribe,
+  unsubscribe,
+  monitor,
+  wait,
+  ping,
+  swapdb,
+  move,
+  copy,
+  client_no_evict,
+  client_caching,
+  client_pause,
+  client_kill,
   client_info_other,  // every other CLIENT subcommand
 };
 
 // How a command's keys are found.
 enum class key_layout : std::uint8_t {
   none,
-  range,         // first, last (negative: from the end), step
-  numkeys,       // a count at `first`, keys behind it, each `step` from the last (EVAL, ZUNION …)
-  numkeys_store, // destination at 1, count at `first`, keys behind it (ZUNIONSTORE …)
-  sort,          // SORT key … [STORE dst]
-  georadius,     // GEORADIUS key … [STORE dst | STOREDIST dst], options from `first` on
-  streams,       // XREAD/XREADGROUP … STREAMS k… id…
-  migrate,       // MIGRATE host port key|"" … [KEYS k…]
-  opaque,        // keys not known to the proxy
+  range,          // first, last (negative: from the end), step
+  numkeys,        // a count at `first`, keys behind it, each `step` from the last (EVAL, ZUNION …)
+  numkeys_store,  // destination at 1, count at `first`, keys behind it (ZUNIONSTORE …)
+  sort,           // SORT key … [STORE dst]
+  georadius,      // GEORADIUS key … [STORE dst | STOREDIST dst], options from `first` on
+  streams,        // XREAD/XREADGROUP … STREAMS k… id…
+  migrate,        // MIGRATE host port key|"" … [KEYS k…]
+  opaque,         // keys not known to the proxy
 };
 
 // What a write may do to the TTL of the keys that it writes (all in 7.0 unless noted).
 enum class ttl_effect : std::uint8_t {
-  none,          // reads, removals (DEL, HDEL, SREM, LPOP …): nothing to do
-  set,           // SET: options decide (EX PX EXAT PXAT KEEPTTL GET NX XX)
-  setex,         // SETEX key seconds value
-  psetex,        // PSETEX key milliseconds value
-  clears,        // leaves every written key without a TTL: GETSET, MSET, MSETNX, SETNX, *STORE, SORT … STORE, BITOP …
-  keeps,         // leaves an existing TTL, creates keys without one: SADD, HSET, LPUSH, INCR, APPEND, XADD, PFMERGE …
-  moves,         // a TTL travels with the value: RENAME, RENAMENX, COPY, MOVE
-  restore,       // RESTORE key ttl value [ABSTTL]
-  expire,        // EXPIRE key seconds [NX|XX|GT|LT]
-  pexpire, expireat, pexpireat,
-  persist,       // PERSIST
-  getex,         // GETEX with EX|PX|EXAT|PXAT|PERSIST or nothing
+  none,     // reads, removals (DEL, HDEL, SREM, LPOP …): nothing to do
+  set,      // SET: options decide (EX PX EXAT PXAT KEEPTTL GET NX XX)
+  setex,    // SETEX key seconds value
+  psetex,   // PSETEX key milliseconds value
+  clears,   // leaves every written key without a TTL: GETSET, MSET, MSETNX, SETNX, *STORE, SORT … STORE, BITOP …
+  keeps,    // leaves an existing TTL, creates keys without one: SADD, HSET, LPUSH, INCR, APPEND, XADD, PFMERGE …
+  moves,    // a TTL travels with the value: RENAME, RENAMENX, COPY, MOVE
+  restore,  // RESTORE key ttl value [ABSTTL]
+  expire,   // EXPIRE key seconds [NX|XX|GT|LT]
+  pexpire,
+  expireat,
+  pexpireat,
+  persist,  // PERSIST
+  getex,    // GETEX with EX|PX|EXAT|PXAT|PERSIST or nothing
 };
 
 // What counts as an element (design.md section 12).
@@ -92,9 +119,9 @@ enum class element_count : std::uint8_t {
 };
 
 enum class key_access : std::uint8_t {
-  read = 1,     // looked at only
-  write = 2,    // may grow or change: rules and TTLs act on it
-  remove = 4,   // only loses: DEL, the source of RENAME, LMOVE, SMOVE
+  read = 1,    // looked at only
+  write = 2,   // may grow or change: rules and TTLs act on it
+  remove = 4,  // only loses: DEL, the source of RENAME, LMOVE, SMOVE
 };
 struct key_ref {
   std::uint32_t index = 0;  // of the argument
@@ -102,9 +129,9 @@ struct key_ref {
 };
 
 struct command_spec {
-  std::string_view name;          // lower case, as in commandstats: "set", "xgroup|create"; empty for id 0
-  std::uint16_t id = 0;           // dense; 0 is the unknown command
-  std::int16_t arity = 0;         // as Redis: positive = exact, negative = at least
+  std::string_view name;   // lower case, as in commandstats: "set", "xgroup|create"; empty for id 0
+  std::uint16_t id = 0;    // dense; 0 is the unknown command
+  std::int16_t arity = 0;  // as Redis: positive = exact, negative = at least
   command_class cls = command_class::admin;
   dedicate dedicated = dedicate::unknown;
   special kind = special::none;
@@ -116,12 +143,12 @@ struct command_spec {
   ttl_effect ttl = ttl_effect::none;
   element_count elements = element_count::one;
   std::int16_t element_first = 0;
-  bool write = false;             // Redis flags it `write`: booked
-  bool may_write = false;         // scripts and functions that are not _RO; PFCOUNT is not
+  bool write = false;      // Redis flags it `write`: booked
+  bool may_write = false;  // scripts and functions that are not _RO; PFCOUNT is not
   bool denyoom = false;
-  bool no_auth = false;           // runs before AUTH
-  bool blocking_option = false;   // XREAD, XREADGROUP: blocking only with BLOCK
-  bool container = false;         // CLIENT, XGROUP …: the spec of the bare name, and of subcommands not known
+  bool no_auth = false;          // runs before AUTH
+  bool blocking_option = false;  // XREAD, XREADGROUP: blocking only with BLOCK
+  bool container = false;        // CLIENT, XGROUP …: the spec of the bare name, and of subcommands not known
   bool no_multi = false;
 
   // Whether argc meets the arity, as Redis checks it before it runs a command.

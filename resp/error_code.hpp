@@ -11,7 +11,7 @@ namespace tidegate::resp {
 
 enum class error_code : std::uint8_t {
   none,
-  other,      // any code that means: the command ran and failed inside (ERR, WRONGTYPE, BUSYKEY, BUSYGROUP, NOSCRIPT …)
+  other,  // any code that means: the command ran and failed inside (ERR, WRONGTYPE, BUSYKEY, BUSYGROUP, NOSCRIPT …)
   noauth,
   noperm,
   oom,
@@ -20,16 +20,16 @@ enum class error_code : std::uint8_t {
   masterdown,
   noreplicas,
   misconf,
-  busy,       // exactly BUSY, not BUSYKEY or BUSYGROUP
+  busy,  // exactly BUSY, not BUSYKEY or BUSYGROUP
   moved,
   ask,
   crossslot,
   clusterdown,
   tryagain,
   execabort,
-  unknown_command,       // "ERR unknown command" / "ERR unknown subcommand": never executed
-  not_in_transaction,    // "ERR Command not allowed inside a transaction"
-  subscribed_context,    // "ERR Can't execute '…': only (P|S)SUBSCRIBE / …"
+  unknown_command,     // "ERR unknown command" / "ERR unknown subcommand": never executed
+  not_in_transaction,  // "ERR Command not allowed inside a transaction"
+  subscribed_context,  // "ERR Can't execute '…': only (P|S)SUBSCRIBE / …"
 };
 
 // text: the error line without its leading '-'.

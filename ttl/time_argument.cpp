@@ -93,7 +93,8 @@ string_options read_options(const resp::request& request, std::size_t first, boo
 }  // namespace
 
 std::optional<std::int64_t> read_integer(std::string_view text) noexcept {
-  if (text.size() > digits_max) return std::nullopt;  // nor may it be looked at: the value of a streamed request is not here yet
+  if (text.size() > digits_max)
+    return std::nullopt;  // nor may it be looked at: the value of a streamed request is not here yet
   const std::string_view digits = text.starts_with('-') ? text.substr(1) : text;
   if (digits.empty() || (digits.front() == '0' && text != "0")) return std::nullopt;
   std::int64_t value = 0;

@@ -16,7 +16,8 @@ void engine::state::leave_line(session& s) {
   // It is nearer to its turn than it thought.
   session& next = *static_cast<limit_place*>(behind)->whose;
   if (next.hold != hold_reason::limit) return;
-  next.look_again_at = std::min(next.look_again_at, bucket.look_again(next.place, opts.worker, now, bounds::limit_poll));
+  next.look_again_at =
+      std::min(next.look_again_at, bucket.look_again(next.place, opts.worker, now, bounds::limit_poll));
   rearm(next);
 }
 
@@ -29,7 +30,8 @@ void engine::state::count_rule(counter_map& where, const limiter::rule& rule, co
   where.add(label_key(rule_numbers[rule.index], s.client));
 }
 
-void engine::state::throttled_line(std::string& out, const limiter::rule& rule, const session& s, steady_ns wait, bool exec) {
+void engine::state::throttled_line(std::string& out, const limiter::rule& rule, const session& s, steady_ns wait,
+                                   bool exec) {
   out = exec ? "-EXECABORT Transaction discarded because of: THROTTLED rule=" : "-THROTTLED rule=";
   resp::append_sanitized(out, rule.name);
   out += " client=";

@@ -24,7 +24,8 @@ class buffer_pool {
   buffer_pool(const buffer_pool&) = delete;
   buffer_pool& operator=(const buffer_pool&) = delete;
 
-  // A block of at least `bytes`; its real size comes back in `bytes`. Aborts with a message when the machine is out of memory.
+  // A block of at least `bytes`; its real size comes back in `bytes`. Aborts with a message when the machine is out of
+  // memory.
   [[nodiscard]] char* take(std::size_t& bytes);
   void give(char* block, std::size_t bytes) noexcept;
   // Bytes in blocks that are lent out.

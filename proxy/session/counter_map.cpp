@@ -47,7 +47,9 @@ struct counter_map::cells {
   }
 };
 
-counter_map::counter_map() : cells_(std::make_unique<cells>()) { cells_->grow(); }
+counter_map::counter_map() : cells_(std::make_unique<cells>()) {
+  cells_->grow();
+}
 
 counter_map::~counter_map() {
   for (auto& chunk : cells_->chunks) delete chunk.load(std::memory_order_relaxed);

@@ -37,7 +37,8 @@ class counter_map {
 
   [[nodiscard]] attribution::single_writer_counter& at(std::uint64_t key) noexcept;
   void add(std::uint64_t key, std::uint64_t n = 1) noexcept { at(key).add(n); }
-  // For what is a gauge: one that was added ends. Sums wrap, so the maps of several workers still fold to what is there.
+  // For what is a gauge: one that was added ends. Sums wrap, so the maps of several workers still fold to what is
+  // there.
   void subtract(std::uint64_t key) noexcept { at(key).add(~std::uint64_t{0}); }
   void read(const std::function<void(std::uint64_t key, std::uint64_t value)>& visit) const;
 

@@ -1,4 +1,5 @@
-// Dedicated connections: taken from the idle ones or opened, made what the session is, given back when they carry no state.
+// Dedicated connections: taken from the idle ones or opened, made what the session is, given back when they carry no
+// state.
 #include <algorithm>
 
 #include "proxy/session/engine_state.hpp"
@@ -13,7 +14,8 @@ using phase = upstream_connection::phase;
 bool hello_logs_in(const resp::request& request) noexcept {
   for (std::size_t index = 2; index < request.size(); ++index) {
     const std::string_view word = request[index];
-    if (word.size() == 4 && (word[0] | 0x20) == 'a' && (word[1] | 0x20) == 'u' && (word[2] | 0x20) == 't' && (word[3] | 0x20) == 'h') {
+    if (word.size() == 4 && (word[0] | 0x20) == 'a' && (word[1] | 0x20) == 'u' && (word[2] | 0x20) == 't' &&
+        (word[3] | 0x20) == 'h') {
       return true;
     }
   }
@@ -22,7 +24,8 @@ bool hello_logs_in(const resp::request& request) noexcept {
 
 }  // namespace
 
-void engine::state::put(std::vector<std::unique_ptr<upstream_connection>>& where, std::unique_ptr<upstream_connection> c) {
+void engine::state::put(std::vector<std::unique_ptr<upstream_connection>>& where,
+                        std::unique_ptr<upstream_connection> c) {
   c->list_index = where.size();
   where.push_back(std::move(c));
 }
@@ -49,7 +52,8 @@ std::string engine::state::dedicated_name(const session& s) {
 
 upstream_connection* engine::state::own_of(session& s, const resp::command_spec& spec, const resp::request& request,
                                            bool exchange) {
-  // What served an exchange has the user and the db of whoever had it before: nothing else of this session may run there.
+  // What served an exchange has the user and the db of whoever had it before: nothing else of this session may run
+  // there.
   if (s.own != nullptr && s.exchanged && s.in_flight == 0 && s.own->at == phase::ready) release_own(s);
   if (s.own != nullptr) {
     if (s.own->at == phase::ready) {
@@ -101,16 +105,20 @@ upstream_connection* engine::state::own_of(session& s, const resp::command_spec&
   }
   c->owner = &s;
   s.own = c.get();
-  const bool login = exchange && (spec.kind == resp::special::auth || (spec.kind == resp::special::hello && hello_logs_in(request)));
-  c->want_user = login && c->at == phase::ready ? c->user : login && spec.kind == resp::special::auth ? "" : upstream_user(s);
+  const bool login =
+      exchange && (spec.kind == resp::special::auth || (spec.kind == resp::special::hello && hello_logs_in(request)));
+  c->want_user = login && c->at == phase::ready              ? c->user
+                 : login && spec.kind == resp::special::auth ? ""
+                                                             : upstream_user(s);
   c->want_protocol = s.protocol;
   c->want_db = exchange ? c->db : s.db;
   c->want_name = exchange ? c->name : dedicated_name(s);
   put(owned, std::move(c));
   stats.dedicated_connections.add(1);
-  s.own_reason = label_key(static_cast<std::uint64_t>(s.sticky_for_good && session_pooling() ? resp::dedicate::none
-                                                      : spec.dedicated != resp::dedicate::none ? spec.dedicated
-                                                                                               : resp::dedicate::exchange));
+  s.own_reason =
+      label_key(static_cast<std::uint64_t>(s.sticky_for_good && session_pooling()   ? resp::dedicate::none
+                                           : spec.dedicated != resp::dedicate::none ? spec.dedicated
+                                                                                    : resp::dedicate::exchange));
   stats.dedicated.add(s.own_reason);
   if (!exchange && !session_pooling()) keep_warm(s);
   if (s.own->at == phase::ready) {
@@ -126,8 +134,8 @@ upstream_connection* engine::state::own_of(session& s, const resp::command_spec&
   return nullptr;
 }
 
-// One more of the same kind stands ready, so that the next session that needs one finds it open: a connection opened while a
-// script keeps the server busy could not even SELECT.
+// One more of the same kind stands ready, so that the next session that needs one finds it open: a connection opened
+// while a script keeps the server busy could not even SELECT.
 void engine::state::keep_warm(const session& s) {
   if (warming > 0 || idle.size() >= config().upstream.idle_dedicated || draining) return;
   const std::string_view user = upstream_user(s);
@@ -170,7 +178,8 @@ void engine::state::consider_release(session& s) {
     close_session(s, close_how::graceful);
     return;
   }
-  if (s.sticky || s.watching || s.unframed || s.streamed || s.hold != hold_reason::none || s.replies != reply_mode::on) return;
+  if (s.sticky || s.watching || s.unframed || s.streamed || s.hold != hold_reason::none || s.replies != reply_mode::on)
+    return;
   if ((s.tx && s.tx->open) || s.own->at != phase::ready) return;
   if (s.out.size() > bounds::session_out_high) return;  // a slow reader keeps it until it caught up
   release_own(s);
@@ -188,7 +197,8 @@ void engine::state::release_own(session& s) {
   c.owner = nullptr;
   if (s.current == &c) s.current = nullptr;
   end_exchange(s);
-  if (c.spoiled || c.retiring || draining || c.unframed || !c.line.empty() || idle.size() >= config().upstream.idle_dedicated) {
+  if (c.spoiled || c.retiring || draining || c.unframed || !c.line.empty() ||
+      idle.size() >= config().upstream.idle_dedicated) {
     drop_connection(c);
     return;
   }

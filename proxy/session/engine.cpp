@@ -230,8 +230,8 @@ void engine::state::close_session(session& s, close_how how) {
 }
 
 bool engine::state::waits_for_events(const session& s) noexcept {
-  return s.blocking_in_flight > 0 || s.watching || s.streamed || (s.tx && s.tx->open) || s.unframed || s.subscribed_ever ||
-         s.subscriptions[0] + s.subscriptions[1] + s.subscriptions[2] > 0;
+  return s.blocking_in_flight > 0 || s.watching || s.streamed || (s.tx && s.tx->open) || s.unframed ||
+         s.subscribed_ever || s.subscriptions[0] + s.subscriptions[1] + s.subscriptions[2] > 0;
 }
 
 void engine::state::end_connection(upstream_connection& c, close_how how, std::string_view why) {
@@ -286,13 +286,14 @@ void engine::state::session_timer(session& s) {
     stop_waiting(s);
     go_on(s);
     if (s.gone) return;
-  } else if (s.hold == hold_reason::connection && s.own == nullptr && s.waiting_on == nullptr && now >= s.look_again_at) {
+  } else if (s.hold == hold_reason::connection && s.own == nullptr && s.waiting_on == nullptr &&
+             now >= s.look_again_at) {
     go_on(s);  // its dedicated connection did not open: once more
     if (s.gone) return;
   }
   if (s.begun_at != 0 && s.hold == hold_reason::none) {
-    const bool must_log_in = s.user.empty() && (logins_are_ours() ? !config().users.empty()
-                                                                  : s.group != nullptr && s.group->login_required);
+    const bool must_log_in =
+        s.user.empty() && (logins_are_ours() ? !config().users.empty() : s.group != nullptr && s.group->login_required);
     const bool stalled = now - s.progress_at >= bounds::stall_deadline;
     const bool slow = now - s.begun_at >= bounds::slow_window && s.progress_bytes < bounds::slow_bytes;
     if (stalled || slow || (must_log_in && now - s.begun_at >= bounds::login_deadline)) {
@@ -380,7 +381,9 @@ void engine::end_turn() {
   if (e.draining && e.sessions_alive == 0) e.drained.store(true, std::memory_order_release);
 }
 
-steady_ns engine::next_deadline() const noexcept { return state_->timers.next(); }
+steady_ns engine::next_deadline() const noexcept {
+  return state_->timers.next();
+}
 
 stream& engine::accepted(void* io, const peer& who) {
   state& e = *state_;
@@ -447,7 +450,9 @@ void engine::lost(stream& which, std::string_view why) {
   }
 }
 
-void engine::connected(upstream_connection& which) { state_->connection_ready(which); }
+void engine::connected(upstream_connection& which) {
+  state_->connection_ready(which);
+}
 
 void engine::writable(stream& which) {
   which.write_blocked_ = false;
@@ -458,11 +463,21 @@ void engine::post_snapshot(std::shared_ptr<const policy::snapshot> next) {
   delete state_->posted_snapshot.exchange(new std::shared_ptr<const policy::snapshot>(std::move(next)),
                                           std::memory_order_acq_rel);
 }
-void engine::post_drain() { state_->posted_drain.store(true, std::memory_order_release); }
-void engine::post_stop() { state_->posted_stop.store(true, std::memory_order_release); }
-std::uint64_t engine::generation_in_use() const noexcept { return state_->generation.load(std::memory_order_acquire); }
-bool engine::is_drained() const noexcept { return state_->drained.load(std::memory_order_acquire); }
-const worker_stats& engine::stats() const noexcept { return state_->stats; }
+void engine::post_drain() {
+  state_->posted_drain.store(true, std::memory_order_release);
+}
+void engine::post_stop() {
+  state_->posted_stop.store(true, std::memory_order_release);
+}
+std::uint64_t engine::generation_in_use() const noexcept {
+  return state_->generation.load(std::memory_order_acquire);
+}
+bool engine::is_drained() const noexcept {
+  return state_->drained.load(std::memory_order_acquire);
+}
+const worker_stats& engine::stats() const noexcept {
+  return state_->stats;
+}
 
 inventory engine::inventory_now() const noexcept {
   const state& e = *state_;

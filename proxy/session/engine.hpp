@@ -3,10 +3,10 @@
 // Thread safety: none; one engine a worker, driven by its shell on one thread. Other threads reach it only through
 // `post_*` words below, which are atomics that begin_turn() looks at.
 // Ownership: owns sessions and upstream connections; the shell owns their sockets.
-// Invariants: (1) a reply never reaches the wrong command or the wrong client; (2) every command received gets exactly one of
-// {its reply, an error, a closed connection}; (3) nothing is sent upstream twice; (4) received() takes all the bytes it is
-// given: what cannot be handled yet is held, and wants_read() says stop.
-// Cost: no allocation and no lock in steady state.
+// Invariants: (1) a reply never reaches the wrong command or the wrong client; (2) every command received gets exactly
+// one of {its reply, an error, a closed connection}; (3) nothing is sent upstream twice; (4) received() takes all the
+// bytes it is given: what cannot be handled yet is held, and wants_read() says stop. Cost: no allocation and no lock in
+// steady state.
 #pragma once
 
 #include <atomic>
@@ -29,14 +29,14 @@ class upstream_connection;
 
 // What the workers and the control thread share about the upstream: atomics only.
 struct upstream_state {
-  std::atomic<bool> reachable{false};           // the control connection is up
+  std::atomic<bool> reachable{false};  // the control connection is up
   std::atomic<bool> cluster_mode{false};
   std::atomic<std::uint64_t> address_generation{0};  // raised when the upstream's address or role changed: reconnect
   std::atomic<std::uint64_t> failover_hints{0};      // raised by workers: a reply told of a failover; control probes
   std::atomic<std::uint64_t> silence_hints{0};       // raised by workers: a lane is silent; control probes
   std::atomic<std::uint64_t> probe_failed{0};        // raised by control: the probe after a silence hint failed
   std::atomic<std::uint64_t> memory_used{0}, memory_max{0}, keys{0}, keys_with_ttl{0}, evicted_keys{0};
-  std::atomic<std::int64_t> info_at{0};         // steady ns of the last INFO; 0 = none yet
+  std::atomic<std::int64_t> info_at{0};  // steady ns of the last INFO; 0 = none yet
 };
 
 // What an accepted connection is known by.
@@ -57,13 +57,13 @@ struct engine_options {
 
 // What an engine holds at this moment: for tests and for those who look for a leak.
 struct inventory {
-  std::size_t sessions = 0;         // whose client is there
-  std::size_t session_objects = 0;  // with those that are gone but still have replies due
+  std::size_t sessions = 0;                                     // whose client is there
+  std::size_t session_objects = 0;                              // with those that are gone but still have replies due
   std::size_t lanes = 0, dedicated = 0, idle = 0, retired = 0;  // upstream connections; lanes: open ones
-  std::size_t groups = 0;           // of lanes: a user, db and protocol each
-  std::size_t exchanges = 0;        // dedicated connections in use for one exchange
-  std::size_t waiting = 0;          // sessions in a connection's waiting list or the exchange line
-  std::size_t buffer_bytes = 0;     // lent by the pool
+  std::size_t groups = 0;                                       // of lanes: a user, db and protocol each
+  std::size_t exchanges = 0;                                    // dedicated connections in use for one exchange
+  std::size_t waiting = 0;       // sessions in a connection's waiting list or the exchange line
+  std::size_t buffer_bytes = 0;  // lent by the pool
 };
 
 class engine {
@@ -93,8 +93,8 @@ class engine {
 
   // From any thread: taken up at the next begin_turn (wake the worker after it).
   void post_snapshot(std::shared_ptr<const policy::snapshot> next);
-  void post_drain();     // no new sessions; close idle ones, finish what was received, then is_drained()
-  void post_stop();      // close everything now
+  void post_drain();  // no new sessions; close idle ones, finish what was received, then is_drained()
+  void post_stop();   // close everything now
   // Generation of the snapshot in use, for whoever waits for a reload to be in force.
   [[nodiscard]] std::uint64_t generation_in_use() const noexcept;
   [[nodiscard]] bool is_drained() const noexcept;  // any thread

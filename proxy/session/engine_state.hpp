@@ -21,32 +21,32 @@ namespace tidegate::session {
 
 // Named bounds of the machines (config bounds memory.session and memory.total).
 namespace bounds {
-inline constexpr std::uint32_t in_flight_max = 1024;              // then a session is not read further
-inline constexpr std::uint32_t in_flight_min = 16;                // … and so many always pass
-inline constexpr std::uint32_t in_flight_unknown = 32;            // before its first reply tells how large they are
-inline constexpr std::uint64_t in_flight_bytes = 1U << 20;        // of replies that one session may be due on a lane
-inline constexpr std::size_t connection_out_high = 1U << 20;      // bytes to an upstream; then its sessions wait
+inline constexpr std::uint32_t in_flight_max = 1024;          // then a session is not read further
+inline constexpr std::uint32_t in_flight_min = 16;            // … and so many always pass
+inline constexpr std::uint32_t in_flight_unknown = 32;        // before its first reply tells how large they are
+inline constexpr std::uint64_t in_flight_bytes = 1U << 20;    // of replies that one session may be due on a lane
+inline constexpr std::size_t connection_out_high = 1U << 20;  // bytes to an upstream; then its sessions wait
 inline constexpr std::size_t connection_out_low = 256U << 10;
-inline constexpr std::size_t session_out_dedicate = 1U << 20;     // a slow reader's new commands go dedicated
-inline constexpr std::size_t session_out_high = 256U << 10;       // its dedicated connection is not read
+inline constexpr std::size_t session_out_dedicate = 1U << 20;  // a slow reader's new commands go dedicated
+inline constexpr std::size_t session_out_high = 256U << 10;    // its dedicated connection is not read
 inline constexpr std::size_t session_out_low = 64U << 10;
-inline constexpr std::size_t held_high = 256U << 10;              // pipelined input held for a session that waits
-inline constexpr std::uint32_t exchanges_at_once = 8;             // AUTH, HELLO, SELECT: connections a worker uses for them
+inline constexpr std::size_t held_high = 256U << 10;   // pipelined input held for a session that waits
+inline constexpr std::uint32_t exchanges_at_once = 8;  // AUTH, HELLO, SELECT: connections a worker uses for them
 inline constexpr std::size_t names_max = 64;
-inline constexpr steady_ns login_deadline = 10'000'000'000;       // a begun first frame, where a login is required
-inline constexpr steady_ns stall_deadline = 15'000'000'000;       // a split frame without progress
-inline constexpr steady_ns slow_window = 60'000'000'000;          // … and at least slow_bytes a window
+inline constexpr steady_ns login_deadline = 10'000'000'000;  // a begun first frame, where a login is required
+inline constexpr steady_ns stall_deadline = 15'000'000'000;  // a split frame without progress
+inline constexpr steady_ns slow_window = 60'000'000'000;     // … and at least slow_bytes a window
 inline constexpr std::uint64_t slow_bytes = 60U << 10;
-inline constexpr steady_ns limit_poll = 5'000'000;                // the first in a bucket's line looks again this often
+inline constexpr steady_ns limit_poll = 5'000'000;  // the first in a bucket's line looks again this often
 inline constexpr steady_ns retry_min = 50'000'000, retry_max = 5'000'000'000;
-inline constexpr steady_ns closing_deadline = 60'000'000'000;     // a closing client that does not read its last replies
-inline constexpr steady_ns opened_patience = 1'000'000'000;       // who says nothing by then opened his connection unnamed
+inline constexpr steady_ns closing_deadline = 60'000'000'000;  // a closing client that does not read its last replies
+inline constexpr steady_ns opened_patience = 1'000'000'000;    // who says nothing by then opened his connection unnamed
 inline constexpr steady_ns lane_idle = 60'000'000'000;
 inline constexpr steady_ns login_recheck = 10'000'000'000;
 inline constexpr steady_ns probe_patience = 1'000'000'000;
 inline constexpr steady_ns hint_interval = 100'000'000;
 inline constexpr steady_ns blocking_booked_after = 100'000'000;
-inline constexpr steady_ns fold_interval = 1'000'000'000;         // series of names long gone are looked for this often
+inline constexpr steady_ns fold_interval = 1'000'000'000;  // series of names long gone are looked for this often
 inline constexpr std::size_t spare_parsers = 1024;
 }  // namespace bounds
 
@@ -126,7 +126,7 @@ struct engine::state {
 
   // --- requests.cpp: bytes of a client into commands
   void client_received(session& s, std::string_view bytes);
-  void go_on(session& s);                     // takes what is held, as far as it goes
+  void go_on(session& s);  // takes what is held, as far as it goes
   std::size_t take_commands(session& s, std::string_view bytes);
   // --- streaming.cpp: requests too large to hold
   enum class streaming : std::uint8_t { no, held, begun };
@@ -170,8 +170,10 @@ struct engine::state {
   void send_own(upstream_connection& to, std::string_view name, slot_kind kind);
   void send_select(upstream_connection& to, std::uint32_t db);
   void assume_exchange(session& s, upstream_connection& to, const resp::command_spec& spec);
-  void note_state_change(session& s, upstream_connection& to, const resp::command_spec& spec, const resp::request& request);
-  void send_follow_ups(upstream_connection& to, const ttl::plan& plan, const resp::request& request, std::uint16_t command);
+  void note_state_change(session& s, upstream_connection& to, const resp::command_spec& spec,
+                         const resp::request& request);
+  void send_follow_ups(upstream_connection& to, const ttl::plan& plan, const resp::request& request,
+                       std::uint16_t command);
   void send_follow_up(upstream_connection& to, std::string_view key, const ttl::follow_up& what, std::uint32_t pattern,
                       std::uint16_t command);
   void send_exec_follow_ups(session& s, upstream_connection& c, std::uint32_t entries);
@@ -187,7 +189,8 @@ struct engine::state {
 
   // --- booking.cpp
   void book(const slot& item);
-  void prepare_booking(session& s, const resp::command_spec& spec, const policy::command& what, bool without_ttl, slot& out);
+  void prepare_booking(session& s, const resp::command_spec& spec, const policy::command& what, bool without_ttl,
+                       slot& out);
   void finish_booking(slot& item, const resp::reply_framer& framer);
   void lose(slot& item);
 
@@ -222,8 +225,8 @@ struct engine::state {
   void hint_failover();
 
   // --- dedicated.cpp: connections of one session
-  std::vector<std::unique_ptr<upstream_connection>> owned;   // serving a session, or opening for one
-  std::vector<std::unique_ptr<upstream_connection>> idle;    // clean, ready for the next
+  std::vector<std::unique_ptr<upstream_connection>> owned;  // serving a session, or opening for one
+  std::vector<std::unique_ptr<upstream_connection>> idle;   // clean, ready for the next
   std::uint32_t exchanges = 0;
   std::deque<session*> exchange_line;
   [[nodiscard]] upstream_connection* own_of(session& s, const resp::command_spec& spec, const resp::request& request,
@@ -235,9 +238,10 @@ struct engine::state {
   void release_own(session& s);
   void part_from_own(session& s);
   void wake_exchange_line();
-  void drop_connection(upstream_connection& c);   // closes and forgets; sessions are told by the caller
+  void drop_connection(upstream_connection& c);  // closes and forgets; sessions are told by the caller
   static void put(std::vector<std::unique_ptr<upstream_connection>>& where, std::unique_ptr<upstream_connection> c);
-  static std::unique_ptr<upstream_connection> take(std::vector<std::unique_ptr<upstream_connection>>& from, std::size_t index);
+  static std::unique_ptr<upstream_connection> take(std::vector<std::unique_ptr<upstream_connection>>& from,
+                                                   std::size_t index);
   [[nodiscard]] std::string dedicated_name(const session& s);
   void forget_own(session& s);
   void end_exchange(session& s);
@@ -262,7 +266,12 @@ struct engine::state {
   void reset_state(session& s);
   void slot_done(session& s);
   void deliver(session& s, std::string_view bytes);
-  struct exchange_request { std::string user, secret, name; std::uint32_t db = 0; std::uint8_t protocol = 0; bool has_auth = false, has_name = false; };
+  struct exchange_request {
+    std::string user, secret, name;
+    std::uint32_t db = 0;
+    std::uint8_t protocol = 0;
+    bool has_auth = false, has_name = false;
+  };
   std::unordered_map<const session*, exchange_request> pending_exchanges;
 
   // --- login.cpp: AUTH and HELLO

@@ -12,8 +12,7 @@ namespace tidegate::session {
 
 namespace {
 
-constexpr std::string_view no_previous_errors =
-    "-EXECABORT Transaction discarded because of previous errors.\r\n";
+constexpr std::string_view no_previous_errors = "-EXECABORT Transaction discarded because of previous errors.\r\n";
 
 // Inside MULTI Redis runs these at once instead of queueing them.
 bool runs_inside_multi(resp::special kind) noexcept {
@@ -160,9 +159,10 @@ void engine::state::send_select(upstream_connection& to, std::uint32_t db) {
   }
 }
 
-// The policy's word on a command that writes or that a rule names. `item` takes what its reply books, `plan` its TTL plan.
+// The policy's word on a command that writes or that a rule names. `item` takes what its reply books, `plan` its TTL
+// plan.
 engine::state::ruling engine::state::decide(session& s, const resp::command_spec& spec, const resp::request& request,
-                                             bool queued, slot& item, const ttl::plan*& plan) {
+                                            bool queued, slot& item, const ttl::plan*& plan) {
   const policy::command& what = evaluator.read(spec, request);
   bool without_ttl = false;
   // Half of it is on its way: a rule that a reload brought meanwhile comes too late for it.
@@ -212,13 +212,15 @@ void engine::state::note_queued(session& s, const resp::command_spec& spec, cons
     if (std::from_chars(text.data(), text.data() + text.size(), db).ec == std::errc()) entry.db = db;
   }
   s.tx->odd = s.tx->odd || changes_connection(spec.kind);
-  s.tx->unframes = s.tx->unframes || spec.kind == resp::special::client_reply || spec.kind == resp::special::subscribe ||
-                   spec.kind == resp::special::unsubscribe || spec.kind == resp::special::monitor;
+  s.tx->unframes = s.tx->unframes || spec.kind == resp::special::client_reply ||
+                   spec.kind == resp::special::subscribe || spec.kind == resp::special::unsubscribe ||
+                   spec.kind == resp::special::monitor;
   s.tx->entries.push_back(entry);
   ++s.tx->count;
 }
 
-void engine::state::write_request(session& s, upstream_connection& to, const resp::request& request, const ttl::plan* plan) {
+void engine::state::write_request(session& s, upstream_connection& to, const resp::request& request,
+                                  const ttl::plan* plan) {
   if (s.streamed && plan != nullptr && plan->rewrite.kind == ttl::rewrite::what::append) {
     // Its own words go behind the value, which is still to come.
     s.streamed->rewrite = plan->rewrite;
@@ -253,15 +255,18 @@ void engine::state::mark_slot(session& s, upstream_connection& to, const resp::c
     if (arity_ok) {
       item.kind = slot_kind::subscribe;
       item.extra = static_cast<std::uint32_t>(request.size() - 1);
-      item.elements = spec.name.front() == 'p' ? 1 : spec.name.front() == 's' && spec.name[1] == 's' ? 2 :
-                      spec.name.substr(0, 4) == "suns" ? 2 : 0;
+      item.elements = spec.name.front() == 'p'                          ? 1
+                      : spec.name.front() == 's' && spec.name[1] == 's' ? 2
+                      : spec.name.substr(0, 4) == "suns"                ? 2
+                                                                        : 0;
     }
   }
 }
 
 // CLIENT REPLY. False: neither this command nor the next one is answered.
 bool engine::state::switch_replies(session& s, const resp::command_spec& spec, const resp::request& request) {
-  const bool is_reply_switch = spec.kind == resp::special::client_reply && spec.arity_ok(request.size()) && request.size() == 3;
+  const bool is_reply_switch =
+      spec.kind == resp::special::client_reply && spec.arity_ok(request.size()) && request.size() == 3;
   if (is_reply_switch && resp::is_keyword(request[2], "off")) {
     s.replies = reply_mode::off;
   } else if (is_reply_switch && resp::is_keyword(request[2], "skip")) {
@@ -324,8 +329,9 @@ step engine::state::forward(session& s, upstream_connection& to, const resp::com
   }
   if (spec.kind == resp::special::wait && !in_multi && s.replies == reply_mode::on && !to.unframed) {
     // Under CLIENT REPLY the session has not left this connection since: its last command is behind its writes already.
-    // WAIT asks about the offset of this connection's last command: give it one that is behind every write of the session.
-    // HELLO alone changes nothing, and no ACL can refuse it: a PING that is refused leaves WAIT with an old offset.
+    // WAIT asks about the offset of this connection's last command: give it one that is behind every write of the
+    // session. HELLO alone changes nothing, and no ACL can refuse it: a PING that is refused leaves WAIT with an old
+    // offset.
     const resp::command_spec* hello = snapshot->commands->find_name("hello");
     const bool has_hello = hello != nullptr && snapshot->commands->known_upstream(hello->id);
     resp::append_command(to.out, has_hello ? std::string_view("HELLO") : std::string_view("PING"));
@@ -437,8 +443,9 @@ step engine::state::run_exec(session& s, upstream_connection& to, const resp::co
   item.command = spec.id;
   item.special = resp::special::exec;
   item.extra = tx.count;
-  const bool waits_for_reply = tx.odd || !tx.follow_ups.empty() ||
-                               std::any_of(tx.entries.begin(), tx.entries.end(), [](const auto& e) { return e.db >= 0; });
+  const bool waits_for_reply =
+      tx.odd || !tx.follow_ups.empty() ||
+      std::any_of(tx.entries.begin(), tx.entries.end(), [](const auto& e) { return e.db >= 0; });
   tx.open = false;
   tx.count = 0;
   tx.charges.clear();

@@ -12,8 +12,8 @@ bool may_name(resp::special kind) noexcept {
 
 }  // namespace
 
-// Clients name themselves with their first words. Whose connection was opened is known behind these: counted at once, all
-// of them would be those of `unnamed@…`.
+// Clients name themselves with their first words. Whose connection was opened is known behind these: counted at once,
+// all of them would be those of `unnamed@…`.
 void engine::state::settle_opened(session& s) {
   if (s.opened_counted) return;
   s.opened_counted = true;
@@ -38,7 +38,8 @@ void engine::state::name_session(session& s) {
     snapshot->limits->bind(s.limits, found.name,
                            number == attribution::other_client ? s.who.source.to_string() : std::string(), now);
   }
-  for (std::size_t index = 0; index < s.by_class.size(); ++index) s.by_class[index] = &stats.commands.at(label_key(number, index));
+  for (std::size_t index = 0; index < s.by_class.size(); ++index)
+    s.by_class[index] = &stats.commands.at(label_key(number, index));
 }
 
 void engine::state::bind_if_stale(session& s) {

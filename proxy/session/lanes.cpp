@@ -1,5 +1,5 @@
-// Lanes: upstream connections that many sessions share, by (user, db, protocol); and what every upstream connection goes
-// through before it serves anybody.
+// Lanes: upstream connections that many sessions share, by (user, db, protocol); and what every upstream connection
+// goes through before it serves anybody.
 #include <algorithm>
 
 #include "proxy/session/engine_state.hpp"
@@ -67,8 +67,8 @@ void engine::state::forget_idle_groups() {
   std::erase_if(groups, [](const std::unique_ptr<lane_group>& group) {
     return group->sessions == 0 && !group->login_required &&
            std::all_of(group->lanes.begin(), group->lanes.end(), [](const auto& lane) {
-             return lane->at == phase::closed && lane->line.empty() && lane->waiting.empty() && lane->deadline == never &&
-                    !lane->in_dirty_list_;
+             return lane->at == phase::closed && lane->line.empty() && lane->waiting.empty() &&
+                    lane->deadline == never && !lane->in_dirty_list_;
            });
   });
 }
@@ -138,7 +138,8 @@ void engine::state::start_prelude(upstream_connection& c, bool wait_for_name) {
   }
   c.at = phase::prelude;
   if (c.user.empty() && !c.want_user.empty() && c.db != c.want_db && !c.selected_first) {
-    // As with a bare server: a session that chose its db and then logged in stays there, though its user may not SELECT.
+    // As with a bare server: a session that chose its db and then logged in stays there, though its user may not
+    // SELECT.
     c.selecting_first = c.selected_first = true;
     resp::append_command(c.out, "SELECT", std::to_string(c.want_db));
     send_own(c, "select", slot_kind::prelude);

@@ -70,7 +70,8 @@ bool engine::state::answer_locally(session& s, const resp::command_spec& spec, c
   if (!wants_local_answer(spec)) return false;
   if (s.unframed || !spec.arity_ok(request.size())) return false;
   const bool must_log_in = s.user.empty() && s.group != nullptr && s.group->login_required;
-  if (must_log_in || (s.protocol == 2 && s.subscriptions[0] + s.subscriptions[1] + s.subscriptions[2] > 0)) return false;
+  if (must_log_in || (s.protocol == 2 && s.subscriptions[0] + s.subscriptions[1] + s.subscriptions[2] > 0))
+    return false;
   if (spec.kind == resp::special::client_getname) {
     // A dedicated connection's name is the proxy's unless the session chose one: nil stays nil.
     std::string line;
@@ -93,9 +94,7 @@ bool engine::state::answer_locally(session& s, const resp::command_spec& spec, c
       if (is_valid_client_name(name)) s.own->name = name;
       return false;
     }
-    reply_locally(s, is_valid_client_name(name)
-                         ? "+OK\r\n"
-                         : invalid_client_name_line);
+    reply_locally(s, is_valid_client_name(name) ? "+OK\r\n" : invalid_client_name_line);
     return true;
   }
   // CLIENT SETINFO LIB-NAME|LIB-VER value (7.2): where the upstream lacks it, its own error is the right answer.

@@ -1,5 +1,5 @@
-// AUTH, HELLO, SELECT and RESET: what they change is taken over at their reply. With credentials of the proxy's own, clients
-// log in against `users:` here.
+// AUTH, HELLO, SELECT and RESET: what they change is taken over at their reply. With credentials of the proxy's own,
+// clients log in against `users:` here.
 #include <algorithm>
 #include <charconv>
 
@@ -87,8 +87,8 @@ void engine::state::finish_exchange(session& s, upstream_connection& c, const sl
   if (asked.has_auth || asked.has_name) name_session(s);
 }
 
-// CLIENT REPLY keeps the answer from us. What can be told from the request alone is taken for granted, so that the session
-// stays where Redis most likely has it; a login is not: nobody gets an identity unproven.
+// CLIENT REPLY keeps the answer from us. What can be told from the request alone is taken for granted, so that the
+// session stays where Redis most likely has it; a login is not: nobody gets an identity unproven.
 void engine::state::assume_exchange(session& s, upstream_connection& to, const resp::command_spec& spec) {
   const auto found = pending_exchanges.find(&s);
   if (found == pending_exchanges.end()) return;

@@ -286,8 +286,8 @@ void engine::state::finish_exec(session& s, upstream_connection& c, slot& item) 
   tx.take(item.extra);
 }
 
-// Behind the transaction and before the session's next command: inside it, a user without the right to EXPIRE would lose it
-// whole. Each in the db in which its command ran.
+// Behind the transaction and before the session's next command: inside it, a user without the right to EXPIRE would
+// lose it whole. Each in the db in which its command ran.
 void engine::state::send_exec_follow_ups(session& s, upstream_connection& c, std::uint32_t entries) {
   transaction& tx = *s.tx;
   const std::uint32_t before = c.db;
@@ -351,8 +351,9 @@ void engine::state::slot_done(session& s) {
   }
   s.reply_size = std::max({s.reply_bytes, s.reply_size - s.reply_size / 8, std::uint64_t{1}});
   s.reply_bytes = 0;
-  if (s.hold == hold_reason::depth ? s.in_flight <= depth_of(s) / 2
-                                   : s.in_flight == 0 && (s.hold == hold_reason::drain || s.hold == hold_reason::barrier)) {
+  if (s.hold == hold_reason::depth
+          ? s.in_flight <= depth_of(s) / 2
+          : s.in_flight == 0 && (s.hold == hold_reason::drain || s.hold == hold_reason::barrier)) {
     make_runnable(s);
   }
   if (s.in_flight == 0) {
@@ -389,7 +390,8 @@ void engine::state::desynchronised(upstream_connection& c, std::string_view why)
 void engine::state::upstream_ended(upstream_connection& c, std::string_view why) {
   (void)why;
   const bool was_serving = c.at == phase::ready;
-  if (was_serving && !c.retiring && c.line.size() > 0) stats.upstream_errors.add(static_cast<std::uint64_t>(upstream_error::lost));
+  if (was_serving && !c.retiring && c.line.size() > 0)
+    stats.upstream_errors.add(static_cast<std::uint64_t>(upstream_error::lost));
   if (!was_serving) stats.upstream_errors.add(static_cast<std::uint64_t>(upstream_error::connect));
   if (was_serving && c.group != nullptr) stats.lanes.add(-1);
   c.io = nullptr;
@@ -433,8 +435,9 @@ void engine::state::upstream_ended(upstream_connection& c, std::string_view why)
   if (c.group != nullptr) {
     // A lane opens again when somebody needs it; failing ones wait longer each time.
     const std::uint32_t doublings = std::min(c.failures, 7U);
-    c.retry_at = was_serving && c.failures == 0 ? now + jittered(bounds::retry_min) / 4
-                                                : now + jittered(std::min(bounds::retry_min << doublings, bounds::retry_max));
+    c.retry_at = was_serving && c.failures == 0
+                     ? now + jittered(bounds::retry_min) / 4
+                     : now + jittered(std::min(bounds::retry_min << doublings, bounds::retry_max));
     if (!was_serving) ++c.failures;
     if (!c.waiting.empty()) timers.set(c, c.retry_at);
     return;

@@ -3,7 +3,6 @@
 
 #include "proxy/session/engine_state.hpp"
 #include "resp/keyword.hpp"
-#include "resp/keyword.hpp"
 
 namespace tidegate::session {
 
@@ -167,7 +166,8 @@ bool engine::state::wants_own(const session& s, const resp::command_spec& spec, 
   if (s.sticky || s.watching || (s.tx && s.tx->open) || s.unframed) return true;
   if (s.own != nullptr && s.in_flight > 0 && s.current == s.own) return true;  // it goes on where its replies are due
   // … and where follow-ups are due: elsewhere it could run before them.
-  if (s.own != nullptr && !s.exchanging && s.own->at == upstream_connection::phase::ready && !s.own->line.empty()) return true;
+  if (s.own != nullptr && !s.exchanging && s.own->at == upstream_connection::phase::ready && !s.own->line.empty())
+    return true;
   if (s.out.size() > bounds::session_out_dedicate) return true;
   if (s.user.empty() && !logins_are_ours() && s.group != nullptr && s.group->login_required) return true;
   switch (spec.dedicated) {
@@ -177,7 +177,8 @@ bool engine::state::wants_own(const session& s, const resp::command_spec& spec, 
       // COPY without DB stays where it is.
       if (spec.kind == resp::special::copy) {
         for (std::size_t index = 3; index < request.size(); ++index) {
-          if (request[index].size() == 2 && (request[index][0] | 0x20) == 'd' && (request[index][1] | 0x20) == 'b') return true;
+          if (request[index].size() == 2 && (request[index][0] | 0x20) == 'd' && (request[index][1] | 0x20) == 'b')
+            return true;
         }
         return false;
       }
@@ -190,7 +191,9 @@ bool engine::state::wants_own(const session& s, const resp::command_spec& spec, 
 namespace {
 
 // What an HTTP request begins with (securityWarningCommand() in server.c of Redis).
-bool is_of_http(std::string_view name) noexcept { return resp::is_keyword(name, "post") || resp::is_keyword(name, "host:"); }
+bool is_of_http(std::string_view name) noexcept {
+  return resp::is_keyword(name, "post") || resp::is_keyword(name, "host:");
+}
 
 // Sent on a connection whatever its db and name are, and followed by nothing until it is answered.
 bool is_exchange(const resp::command_spec& spec) noexcept {

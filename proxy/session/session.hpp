@@ -1,8 +1,8 @@
 // One client connection: what it asked, who it is, what it is waiting for.
 //
 // Thread safety: its worker's. Ownership: the engine's; lives until its last slot in any line was answered.
-// Invariants: (1) commands in flight are all on `current`; (2) while `hold` is not none no command is taken from `held`;
-// (3) a session with nothing pending owns no buffer.
+// Invariants: (1) commands in flight are all on `current`; (2) while `hold` is not none no command is taken from
+// `held`; (3) a session with nothing pending owns no buffer.
 #pragma once
 
 #include <array>
@@ -46,47 +46,48 @@ struct limit_place : limiter::waiter {
 
 class session : public stream {
  public:
-  explicit session(buffer_pool& pool) noexcept : stream(side::client, pool), held(pool), local(pool) { place.whose = this; }
+  explicit session(buffer_pool& pool) noexcept : stream(side::client, pool), held(pool), local(pool) {
+    place.whose = this;
+  }
 
   // --- who
   attribution::claims who;
   attribution::client_number client = attribution::other_client;
-  bool named = false;                         // `client` counts in the registry
-  bool opened_counted = false;                // … and so does that it opened this connection
+  bool named = false;           // `client` counts in the registry
+  bool opened_counted = false;  // … and so does that it opened this connection
   steady_ns opened_at = 0;
-  std::uint64_t bound_generation = 0;         // of the snapshot its binding belongs to
+  std::uint64_t bound_generation = 0;  // of the snapshot its binding belongs to
   limiter::binding limits;
   std::array<attribution::single_writer_counter*, 6> by_class{};
   // The last series used: most sessions write one pattern with one command many times.
   attribution::series* last_series = nullptr;
 
   // --- as Redis would know it
-  std::string user;                           // "" = not authenticated
-  std::string name;                           // CLIENT SETNAME
+  std::string user;  // "" = not authenticated
+  std::string name;  // CLIENT SETNAME
   std::uint32_t db = 0;
   std::uint8_t protocol = 2;
   reply_mode replies = reply_mode::on;
   bool watching = false;
   bool subscribed_ever = false;
-  bool multi_failed = false;                  // MULTI itself was refused: what follows runs by itself
+  bool multi_failed = false;                     // MULTI itself was refused: what follows runs by itself
   std::array<std::uint32_t, 3> subscriptions{};  // channels, patterns, shard channels
-  std::int64_t last_subscription_count = 0;
   std::unique_ptr<transaction> tx;
 
   // --- where its commands go
   lane_group* group = nullptr;
   std::uint32_t lane_index = 0;
-  upstream_connection* current = nullptr;     // where commands are in flight
-  upstream_connection* own = nullptr;         // dedicated
-  std::uint64_t own_reason = 0;               // … and why: a label of worker_stats::dedicated
+  upstream_connection* current = nullptr;  // where commands are in flight
+  upstream_connection* own = nullptr;      // dedicated
+  std::uint64_t own_reason = 0;            // … and why: a label of worker_stats::dedicated
   std::uint32_t in_flight = 0;
   std::uint32_t blocking_in_flight = 0;
-  std::uint64_t reply_bytes = 0;              // of the reply that is arriving
-  std::uint64_t reply_size = 0;               // what its replies were lately: the largest, fading; 0 = none yet
-  bool sticky = false;                        // keeps its dedicated connection until RESET or close
-  bool sticky_for_good = false;               // … and over RESET (session pooling, WAIT)
-  bool exchanging = false;                    // its dedicated connection is for one exchange only
-  bool exchanged = false;                     // … which was sent
+  std::uint64_t reply_bytes = 0;  // of the reply that is arriving
+  std::uint64_t reply_size = 0;   // what its replies were lately: the largest, fading; 0 = none yet
+  bool sticky = false;            // keeps its dedicated connection until RESET or close
+  bool sticky_for_good = false;   // … and over RESET (session pooling, WAIT)
+  bool exchanging = false;        // its dedicated connection is for one exchange only
+  bool exchanged = false;         // … which was sent
   bool unframed = false;
 
   // --- what it waits for
@@ -94,37 +95,37 @@ class session : public stream {
   upstream_connection* waiting_on = nullptr;  // in whose `waiting` list it stands
   std::size_t waiting_index = 0;
   bool in_exchange_line = false;
-  bool runnable = false;                      // in the engine's list of sessions to go on with
-  bool release_due = false;                   // in the engine's list of sessions whose connection may be free
-  limit_place place;                          // in a bucket's line
-  steady_ns delayed_at = 0;                   // when the command now delayed first asked
-  steady_ns delay_until = 0;                  // … and when its delay becomes a reject
+  bool runnable = false;      // in the engine's list of sessions to go on with
+  bool release_due = false;   // in the engine's list of sessions whose connection may be free
+  limit_place place;          // in a bucket's line
+  steady_ns delayed_at = 0;   // when the command now delayed first asked
+  steady_ns delay_until = 0;  // … and when its delay becomes a reject
   steady_ns look_again_at = 0;
-  steady_ns connection_until = 0;             // when waiting for a connection becomes an error
-  std::string refusal;                        // an upstream's own error for the command that waits for a connection
-  std::uint64_t unavailable_bytes = 0;        // of `held`: commands that have waited long enough for a connection
+  steady_ns connection_until = 0;       // when waiting for a connection becomes an error
+  std::string refusal;                  // an upstream's own error for the command that waits for a connection
+  std::uint64_t unavailable_bytes = 0;  // of `held`: commands that have waited long enough for a connection
 
   // --- bytes
-  buffer held;                                // received, not yet taken
-  buffer local;                               // local replies that wait for their turn
+  buffer held;                                   // received, not yet taken
+  buffer local;                                  // local replies that wait for their turn
   std::unique_ptr<resp::request_parser> parser;  // of a request that is split over reads
-  steady_ns begun_at = 0;                     // when that request's first byte came; 0 = none
+  steady_ns begun_at = 0;                        // when that request's first byte came; 0 = none
   steady_ns progress_at = 0;
   std::uint64_t progress_bytes = 0;
-  std::uint64_t accounted = 0;                // bytes last added to the total
+  std::uint64_t accounted = 0;  // bytes last added to the total
 
-  std::size_t forwarded_early = 0;            // of the request that is split: bytes already on their way
+  std::size_t forwarded_early = 0;  // of the request that is split: bytes already on their way
   std::unique_ptr<streamed_request> streamed;
 
   // --- its end
-  bool finished_sending = false;              // FIN
-  steady_ns closing_until = never;            // when it is closed though its peer has not taken everything
-  bool closing = false;                       // takes no more commands; closes when everything went out
-  bool gone = false;                          // its socket is closed; waits for its last slot
-  bool dead = false;                          // in the graveyard
-  bool overflowed = false;                    // the rest of its replies is discarded
+  bool finished_sending = false;    // FIN
+  steady_ns closing_until = never;  // when it is closed though its peer has not taken everything
+  bool closing = false;             // takes no more commands; closes when everything went out
+  bool gone = false;                // its socket is closed; waits for its last slot
+  bool dead = false;                // in the graveyard
+  bool overflowed = false;          // the rest of its replies is discarded
 
-  session* previous = nullptr;                // of the engine's list
+  session* previous = nullptr;  // of the engine's list
   session* next = nullptr;
 };
 

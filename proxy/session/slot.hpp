@@ -1,8 +1,8 @@
 // A place in an upstream connection's line of replies: whose the next reply is, and what it books.
 //
-// Thread safety: none. Ownership: none; `owner` outlives its slots (a session that is gone stays until its last slot is).
-// Invariants: slots leave in the order in which they came: the reply that arrives belongs to front().
-// Cost: push and pop are a few stores; the ring doubles when it is full and never shrinks below its high-water mark of 1,024.
+// Thread safety: none. Ownership: none; `owner` outlives its slots (a session that is gone stays until its last slot
+// is). Invariants: slots leave in the order in which they came: the reply that arrives belongs to front(). Cost: push
+// and pop are a few stores; the ring doubles when it is full and never shrinks below its high-water mark of 1,024.
 #pragma once
 
 #include <cstddef>
@@ -27,17 +27,17 @@ enum class slot_kind : std::uint8_t {
 
 struct slot {
   enum flag : std::uint16_t {
-    without_ttl = 1,    // books as a write that leaves no TTL
-    arity_bad = 2,      // Redis refuses it before it runs
-    queued = 4,         // inside MULTI: the reply says QUEUED; `extra` is its place in the transaction
-    injected = 8,       // rewritten: a TTL was added; `pattern` is the rule's
-    capped = 16,        // rewritten: a TTL was cut; and for follow-ups: max LT
+    without_ttl = 1,  // books as a write that leaves no TTL
+    arity_bad = 2,    // Redis refuses it before it runs
+    queued = 4,       // inside MULTI: the reply says QUEUED; `extra` is its place in the transaction
+    injected = 8,     // rewritten: a TTL was added; `pattern` is the rule's
+    capped = 16,      // rewritten: a TTL was cut; and for follow-ups: max LT
     blocking = 32,
-    script = 64,        // `counter` and not `series` is booked
-    begun = 128,        // bytes of its reply went to the owner
-    refused_exec = 256, // EXEC that the proxy replaced by DISCARD
-    booked = 512,       // already counted (a blocking write that is waiting)
-    silenced = 1024,    // SUBSCRIBE under CLIENT REPLY: confirmations come, a refusal does not
+    script = 64,         // `counter` and not `series` is booked
+    begun = 128,         // bytes of its reply went to the owner
+    refused_exec = 256,  // EXEC that the proxy replaced by DISCARD
+    booked = 512,        // already counted (a blocking write that is waiting)
+    silenced = 1024,     // SUBSCRIBE under CLIENT REPLY: confirmations come, a refusal does not
   };
 
   session* owner = nullptr;

@@ -24,8 +24,8 @@ class stream : public timed {
   // shell::resume_reading() when it turns true again.
   [[nodiscard]] bool wants_read() const noexcept { return wants_read_; }
 
-  buffer out;           // what the peer has not taken yet
-  void* io = nullptr;   // the shell's socket for it; null once closed or not yet connected
+  buffer out;          // what the peer has not taken yet
+  void* io = nullptr;  // the shell's socket for it; null once closed or not yet connected
 
  protected:
   friend class engine;

@@ -1,8 +1,8 @@
-// Requests too large to hold: once the name, every key and every length are known, nothing that is still to come can change
-// a decision, and the rest passes through as it arrives, on a connection of the session's own.
+// Requests too large to hold: once the name, every key and every length are known, nothing that is still to come can
+// change a decision, and the rest passes through as it arrives, on a connection of the session's own.
 //
-// Streamed are requests whose last argument is the large one (SET k v, LPUSH k v, HSET k f v, XADD …); others are held, up
-// to memory.session.
+// Streamed are requests whose last argument is the large one (SET k v, LPUSH k v, HSET k f v, XADD …); others are held,
+// up to memory.session.
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -22,7 +22,9 @@ bool may_stream(const resp::command_spec& spec) noexcept {
 
 }  // namespace
 
-std::uint64_t engine::state::hold_limit() const noexcept { return config().memory.session / 4; }
+std::uint64_t engine::state::hold_limit() const noexcept {
+  return config().memory.session / 4;
+}
 
 engine::state::streaming engine::state::begin_stream(session& s, resp::request_parser& from, std::string_view data) {
   const resp::request_parser::progress progress = from.in_progress();
@@ -38,7 +40,8 @@ engine::state::streaming engine::state::begin_stream(session& s, resp::request_p
   const resp::request request{.raw = data, .base = data.data(), .refs = refs, .is_inline = false};
   const resp::command_spec& spec = evaluator.identify(request);
   if (!may_stream(spec)) return streaming::no;
-  if (spec.keys == resp::key_layout::range && progress.args_complete < 2) return streaming::no;  // the key is the large one
+  if (spec.keys == resp::key_layout::range && progress.args_complete < 2)
+    return streaming::no;  // the key is the large one
   if (logins_are_ours() && s.user.empty() && !config().users.empty()) return streaming::no;
 
   // Refused before it has a connection: the answer in its place, the rest is read and thrown away.
@@ -83,7 +86,8 @@ engine::state::streaming engine::state::begin_stream(session& s, resp::request_p
 }
 
 // Session pooling: Redis shall see a command that arrives in pieces as it is, its own limits on clients with it. So the
-// pieces go on at once where no rule has to see the rest first; they are held as well, until the command is known whole.
+// pieces go on at once where no rule has to see the rest first; they are held as well, until the command is known
+// whole.
 void engine::state::forward_early(session& s, const resp::request_parser& from, std::string_view data) {
   const resp::request_parser::progress progress = from.in_progress();
   if (!progress.multibulk || progress.args_complete == 0 || logins_are_ours()) return;

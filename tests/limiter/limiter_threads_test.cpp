@@ -93,16 +93,16 @@ TEST(limiter_threads, eight_workers_are_served_in_the_order_of_their_tickets) {
     while (begun < each || !line.empty()) {
       const steady_ns now = time.fetch_add(500, std::memory_order_relaxed);
       if (begun < each && line.size() < 20 && random() % 2 == 0) {
+        // Some die: drawn with each newcomer and not with each look, whose number is the scheduler's.
+        if (!line.empty() && random() % 20 == 0) {
+          b.leave(line.back(), me);
+          line.pop_back();
+          dead.fetch_add(1);
+        }
         ++begun;
         b.join(line.emplace_back(), clock.to_units(1), me);
       }
       if (line.empty()) continue;
-      if (random() % 50 == 0) {  // the last one dies
-        b.leave(line.back(), me);
-        line.pop_back();
-        dead.fetch_add(1);
-        continue;
-      }
       if (b.try_debit_first(line.front(), clock.to_units(1), now)) {
         // Between its debit and its leaving nobody else is first.
         tickets[turn.fetch_add(1, std::memory_order_relaxed)] = line.front().ticket;

@@ -1,8 +1,8 @@
 #include "tests/net/peer_socket.hpp"
 
-#include <poll.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
