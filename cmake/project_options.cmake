@@ -9,6 +9,10 @@ target_compile_options(
 # g++ 12 with optimisation takes the frame of an Asio coroutine, whose operator new and delete it inlines by halves, for a
 # mismatch (seen in proxy/net/control_link.cpp); ASan checks the same thing at run time.
 target_compile_options(project_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>)
+if(CMAKE_CXX_COMPILER_ID STREQUAL Clang)
+  # libstdc++ 12's own stable_sort uses what it declares deprecated, and clang blames the caller.
+  target_compile_options(project_options INTERFACE -Wno-deprecated-declarations)
+endif()
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
