@@ -35,14 +35,24 @@ void engine::state::book(const slot& item) {
   if ((item.flags & slot::without_ttl) != 0) item.series->without_ttl.add(1);
 }
 
+// For what no reply will come, or none that can be told from others.
+void engine::state::book_as_sent(const slot& item) {
+  book(item);
+  if ((item.flags & slot::script) == 0 && item.series != nullptr) stats.writes_assumed.add(1);
+}
+
+void engine::state::count_ttl(const slot& item) {
+  counter_map& counts = (item.flags & slot::capped) != 0 ? stats.ttl_capped : stats.ttl_injected;
+  counts.add(label_key(item.pattern, item.command));
+}
+
 void engine::state::finish_booking(slot& item, const resp::reply_framer& framer) {
   if (framer.is_error()) {
     const std::string_view text = framer.error_text();
     if (resp::tells_of_failover(text)) hint_failover();
     if ((item.flags & slot::arity_bad) != 0 || resp::refused_before_execution(resp::classify_error(text))) return;
   } else if ((item.flags & (slot::injected | slot::capped)) != 0 && !framer.is_null()) {
-    counter_map& counts = (item.flags & slot::injected) != 0 ? stats.ttl_injected : stats.ttl_capped;
-    counts.add(label_key(item.pattern, item.command));
+    count_ttl(item);
   }
   book(item);
 }

@@ -4,6 +4,7 @@
 
 #include "proxy/session/engine_state.hpp"
 #include "resp/encoder.hpp"
+#include "resp/keyword.hpp"
 
 namespace tidegate::session {
 
@@ -13,11 +14,7 @@ using phase = upstream_connection::phase;
 
 bool hello_logs_in(const resp::request& request) noexcept {
   for (std::size_t index = 2; index < request.size(); ++index) {
-    const std::string_view word = request[index];
-    if (word.size() == 4 && (word[0] | 0x20) == 'a' && (word[1] | 0x20) == 'u' && (word[2] | 0x20) == 't' &&
-        (word[3] | 0x20) == 'h') {
-      return true;
-    }
+    if (resp::is_keyword(request[index], "auth")) return true;
   }
   return false;
 }
@@ -41,11 +38,16 @@ std::unique_ptr<upstream_connection> engine::state::take(std::vector<std::unique
   return taken;
 }
 
-std::string engine::state::dedicated_name(const session& s) {
-  if (!s.name.empty()) return s.name;
+// What every upstream connection of this proxy is called, as far as nobody chose another name for it.
+std::string engine::state::connection_name() const {
   std::string name = "tidegate:";
   resp::append_sanitized(name, config().instance, bounds::names_max);
-  name += ':';
+  return name;
+}
+
+std::string engine::state::dedicated_name(const session& s) {
+  if (!s.name.empty()) return s.name;
+  std::string name = connection_name() + ':';
   resp::append_sanitized(name, opts.registry->client_name(s.client), bounds::names_max);
   return name;
 }
@@ -146,8 +148,7 @@ void engine::state::keep_warm(const session& s) {
   c->want_user = user;
   c->want_db = s.db;
   c->want_protocol = s.protocol;
-  c->want_name = "tidegate:";
-  resp::append_sanitized(c->want_name, config().instance, bounds::names_max);
+  c->want_name = connection_name();
   c->warming = true;
   ++warming;
   put(owned, std::move(c));
@@ -165,6 +166,13 @@ void engine::state::warmed(upstream_connection& c) {
   put(idle, take(owned, c.list_index));
   stats.dedicated_connections.add(-1);
   stats.idle_connections.add(1);
+}
+
+// Looked at when the turn ends: by then it is known whether the session goes on with it.
+void engine::state::release_soon(session& s) {
+  if (s.release_due) return;
+  s.release_due = true;
+  release_due.push_back(&s);
 }
 
 void engine::state::consider_release(session& s) {

@@ -135,9 +135,7 @@ void engine::state::flush_stream(stream& which) {
         close_session(static_cast<session&>(which), close_how::reset);
       } else {
         auto& c = static_cast<upstream_connection&>(which);
-        world.close(c, close_how::reset);
-        c.io = nullptr;
-        upstream_ended(c, "write failed");
+        end_connection(c, close_how::reset, "write failed");
       }
       return;
     }
@@ -246,6 +244,13 @@ void engine::state::start_closing(session& s) {
   s.closing = true;
   s.closing_until = now + bounds::closing_deadline;
   rearm(s);
+}
+
+// As start_closing, and nothing more is read of it.
+void engine::state::close_after_replies(session& s) {
+  start_closing(s);
+  set_reading(s, false);
+  mark_dirty(s);
 }
 
 // Closes once everything it asked for was answered and sent; takes no new bytes from now on.
@@ -424,9 +429,7 @@ void engine::end_of_stream(stream& from) {
   if (from.which() == stream::side::upstream) {
     auto& c = static_cast<upstream_connection&>(from);
     if (c.io == nullptr) return;
-    e.world.close(c, close_how::graceful);
-    c.io = nullptr;
-    e.upstream_ended(c, "closed by the upstream");
+    e.end_connection(c, close_how::graceful, "closed by the upstream");
     return;
   }
   auto& s = static_cast<session&>(from);

@@ -111,6 +111,7 @@ struct engine::state {
   void bury(session& s);
   void close_when_done(session& s);
   void start_closing(session& s);
+  void close_after_replies(session& s);
   void set_reading(stream& which, bool wanted);
   void account(session& s);
   void shed();
@@ -189,6 +190,8 @@ struct engine::state {
 
   // --- booking.cpp
   void book(const slot& item);
+  void book_as_sent(const slot& item);
+  void count_ttl(const slot& item);
   void prepare_booking(session& s, const resp::command_spec& spec, const policy::command& what, bool without_ttl,
                        slot& out);
   void finish_booking(slot& item, const resp::reply_framer& framer);
@@ -234,6 +237,7 @@ struct engine::state {
   std::uint32_t warming = 0;
   void keep_warm(const session& s);
   void warmed(upstream_connection& c);
+  void release_soon(session& s);
   void consider_release(session& s);
   void release_own(session& s);
   void part_from_own(session& s);
@@ -242,6 +246,7 @@ struct engine::state {
   static void put(std::vector<std::unique_ptr<upstream_connection>>& where, std::unique_ptr<upstream_connection> c);
   static std::unique_ptr<upstream_connection> take(std::vector<std::unique_ptr<upstream_connection>>& from,
                                                    std::size_t index);
+  [[nodiscard]] std::string connection_name() const;
   [[nodiscard]] std::string dedicated_name(const session& s);
   void forget_own(session& s);
   void end_exchange(session& s);

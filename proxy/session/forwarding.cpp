@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "proxy/session/engine_state.hpp"
+#include "proxy/session/subscription_kind.hpp"
 #include "resp/encoder.hpp"
 #include "resp/keyword.hpp"
 
@@ -73,10 +74,7 @@ void engine::state::append_request(session& s, upstream_connection& to, const re
 void engine::state::push_slot(session& s, upstream_connection& to, const slot& item) {
   if (s.exchanging) s.exchanged = true;
   if (to.unframed) {
-    if (item.kind == slot_kind::reply && (item.flags & slot::queued) == 0) {
-      book(item);
-      if (item.series != nullptr) stats.writes_assumed.add(1);
-    }
+    if (item.kind == slot_kind::reply && (item.flags & slot::queued) == 0) book_as_sent(item);
     return;
   }
   if (s.replies != reply_mode::on && item.kind == slot_kind::subscribe) {
@@ -93,8 +91,7 @@ void engine::state::push_slot(session& s, upstream_connection& to, const slot& i
     // No reply will come: booked as sent; what MULTI queues is booked at EXEC.
     if (s.replies == reply_mode::skip_next) s.replies = reply_mode::on;
     if ((item.flags & slot::queued) != 0) return;
-    book(item);
-    if ((item.flags & slot::script) == 0 && item.series != nullptr) stats.writes_assumed.add(1);
+    book_as_sent(item);
     return;
   }
   if (to.line.empty()) to.heard_at = now;
@@ -255,10 +252,7 @@ void engine::state::mark_slot(session& s, upstream_connection& to, const resp::c
     if (arity_ok) {
       item.kind = slot_kind::subscribe;
       item.extra = static_cast<std::uint32_t>(request.size() - 1);
-      item.elements = spec.name.front() == 'p'                          ? 1
-                      : spec.name.front() == 's' && spec.name[1] == 's' ? 2
-                      : spec.name.substr(0, 4) == "suns"                ? 2
-                                                                        : 0;
+      item.elements = static_cast<std::uint32_t>(subscription_kind(spec.name));
     }
   }
 }
@@ -360,10 +354,7 @@ void engine::state::note_state_change(session& s, upstream_connection& to, const
     case resp::special::multi:
       if (!s.tx) s.tx = std::make_unique<transaction>();
       if (!s.tx->open) {
-        s.tx->open = true;
-        s.tx->refused = s.tx->odd = s.tx->unframes = false;
-        s.tx->count = 0;
-        s.tx->charges.clear();
+        s.tx->begin();
         s.multi_failed = false;
       }
       break;
@@ -426,14 +417,10 @@ step engine::state::run_exec(session& s, upstream_connection& to, const resp::co
     // Redis answers such a transaction with more or fewer values than it announces: they pass as they come.
     s.sticky = s.sticky_for_good = s.unframed = to.unframed = true;
     for (queued_command& entry : tx.entries) {
-      if (!entry.answered_queued) continue;
-      book(entry.books);
-      if ((entry.books.flags & slot::script) == 0 && entry.books.series != nullptr) stats.writes_assumed.add(1);
+      if (entry.answered_queued) book_as_sent(entry.books);
     }
     tx.take(static_cast<std::uint32_t>(tx.entries.size()));
-    tx.open = false;
-    tx.count = 0;
-    tx.charges.clear();
+    tx.end();
     append_request(s, to, request);
     mark_dirty(to);
     return step::taken;
@@ -446,9 +433,7 @@ step engine::state::run_exec(session& s, upstream_connection& to, const resp::co
   const bool waits_for_reply =
       tx.odd || !tx.follow_ups.empty() ||
       std::any_of(tx.entries.begin(), tx.entries.end(), [](const auto& e) { return e.db >= 0; });
-  tx.open = false;
-  tx.count = 0;
-  tx.charges.clear();
+  tx.end();
   s.watching = false;
   if (refused) {
     resp::append_command(to.out, "DISCARD");
@@ -472,10 +457,7 @@ step engine::state::run_exec(session& s, upstream_connection& to, const resp::co
   append_request(s, to, request);
   if (s.replies != reply_mode::on) {
     // Unanswered: what was queued is booked as sent.
-    for (queued_command& entry : tx.entries) {
-      book(entry.books);
-      if ((entry.books.flags & slot::script) == 0 && entry.books.series != nullptr) stats.writes_assumed.add(1);
-    }
+    for (const queued_command& entry : tx.entries) book_as_sent(entry.books);
     tx.take(static_cast<std::uint32_t>(tx.entries.size()));
   }
   push_slot(s, to, item);

@@ -94,10 +94,7 @@ void engine::state::open_lane(lane_group& group, upstream_connection& lane) {
   lane.want_user = group.user;
   lane.want_db = group.db;
   lane.want_protocol = group.protocol;
-  lane.want_name = "tidegate:";
-  resp::append_sanitized(lane.want_name, config().instance, bounds::names_max);
-  lane.want_name += ':';
-  lane.want_name += std::to_string(opts.worker);
+  lane.want_name = connection_name() + ':' + std::to_string(opts.worker);
   start_connecting(lane);
 }
 
@@ -279,10 +276,7 @@ void engine::state::prelude_done(upstream_connection& c) {
   }
   if (c.owner == nullptr) return;
   make_runnable(*c.owner);
-  if (!c.owner->release_due) {
-    c.owner->release_due = true;
-    release_due.push_back(c.owner);
-  }
+  release_soon(*c.owner);
 }
 
 void engine::state::await_connection(session& s, upstream_connection* c) {
@@ -358,9 +352,8 @@ void engine::state::address_changed() {
       const session& s = *c.owner;
       if (s.sticky || waits_for_events(s)) {
         close_session(*c.owner, close_how::graceful);
-      } else if (!c.owner->release_due) {
-        c.owner->release_due = true;
-        release_due.push_back(c.owner);
+      } else {
+        release_soon(*c.owner);
       }
     }
   }
@@ -375,10 +368,7 @@ void engine::state::hint_failover() {
 void engine::state::connection_timer(upstream_connection& c) {
   if (c.at == phase::connecting || c.at == phase::prelude) {
     stats.upstream_errors.add(static_cast<std::uint64_t>(upstream_error::timeout));
-    // A connection that is still opening is the shell's to give up as well.
-    world.close(c, close_how::reset);
-    c.io = nullptr;
-    upstream_ended(c, "timeout");
+    end_connection(c, close_how::reset, "timeout");
     return;
   }
   if (c.at == phase::closed) {
@@ -409,16 +399,12 @@ void engine::state::connection_timer(upstream_connection& c) {
       c.probe_mark = opts.upstream->silence_hints.fetch_add(1, std::memory_order_acq_rel) + 1;
     } else if (opts.upstream->probe_failed.load(std::memory_order_acquire) >= c.probe_mark) {
       stats.upstream_errors.add(static_cast<std::uint64_t>(upstream_error::timeout));
-      world.close(c, close_how::reset);
-      c.io = nullptr;
-      upstream_ended(c, "silent");
+      end_connection(c, close_how::reset, "silent");
       return;
     }
   }
   if (c.group->sessions == 0 && c.line.empty() && now - c.heard_at >= bounds::lane_idle) {
-    world.close(c, close_how::graceful);
-    c.io = nullptr;
-    upstream_ended(c, "idle");
+    end_connection(c, close_how::graceful, "idle");
     return;
   }
   timers.set(c, now + bounds::probe_patience);

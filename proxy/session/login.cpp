@@ -122,9 +122,7 @@ void engine::state::reset_state(session& s) {
   s.sticky = s.sticky_for_good;
   if (s.tx) {
     s.tx->take(static_cast<std::uint32_t>(s.tx->entries.size()));
-    s.tx->open = s.tx->refused = s.tx->odd = false;
-    s.tx->count = 0;
-    s.tx->charges.clear();
+    s.tx->end();
   }
   if (s.gone) return;
   leave_group(s);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "proxy/session/engine_state.hpp"
+#include "proxy/session/subscription_kind.hpp"
 
 namespace tidegate::session {
 
@@ -16,11 +17,6 @@ bool is_message(std::string_view kind) noexcept {
 }
 bool is_confirmation(std::string_view kind) noexcept {
   return kind.ends_with("subscribe") && kind.size() <= 12;  // (p|s)(un)subscribe
-}
-// 0 channels, 1 patterns, 2 shard channels.
-std::size_t subscription_kind(std::string_view kind) noexcept {
-  if (kind.starts_with("p")) return 1;
-  return kind.starts_with("ss") || kind.starts_with("suns") ? 2 : 0;
 }
 
 }  // namespace
@@ -140,9 +136,7 @@ void engine::state::unsolicited(upstream_connection& c) {
       start_closing(*c.owner);
       mark_dirty(*c.owner);
     }
-    world.close(c, close_how::graceful);
-    c.io = nullptr;
-    upstream_ended(c, "closed by the upstream with an error");
+    end_connection(c, close_how::graceful, "closed by the upstream with an error");
     return;
   }
   desynchronised(c, "a reply that nobody asked for");
@@ -168,8 +162,7 @@ void engine::state::finish_follow_up(upstream_connection& c, const slot& item) {
   }
   if (c.framer.last_integer() != 1) return;
   if (!snapshot->expire_options) count_own("pexpire");  // the script's own call
-  counter_map& counts = (item.flags & slot::capped) != 0 ? stats.ttl_capped : stats.ttl_injected;
-  counts.add(label_key(item.pattern, item.command));
+  count_ttl(item);
 }
 
 void engine::state::finish(upstream_connection& c, slot& item) {
@@ -208,19 +201,11 @@ void engine::state::finish(upstream_connection& c, slot& item) {
   }
   if (c.io == nullptr) return;
   emit_local(c);
-  if (c.line.empty() && c.owner != nullptr && !c.owner->release_due) {
-    c.owner->release_due = true;
-    release_due.push_back(c.owner);
-  }
-  if (c.retiring && c.line.empty()) {
-    if (c.owner == nullptr) {
-      world.close(c, close_how::graceful);
-      c.io = nullptr;
-      upstream_ended(c, "address changed");
-    } else if (!c.owner->release_due) {
-      c.owner->release_due = true;
-      release_due.push_back(c.owner);
-    }
+  if (!c.line.empty()) return;
+  if (c.owner != nullptr) {
+    release_soon(*c.owner);
+  } else if (c.retiring) {
+    end_connection(c, close_how::graceful, "address changed");
   }
 }
 
@@ -267,10 +252,7 @@ void engine::state::finish_exec(session& s, upstream_connection& c, slot& item) 
         continue;
       }
       const bool failed = outcome.error != resp::error_code::none;
-      if (!failed && (entry.books.flags & (slot::injected | slot::capped)) != 0) {
-        counter_map& counts = (entry.books.flags & slot::injected) != 0 ? stats.ttl_injected : stats.ttl_capped;
-        counts.add(label_key(entry.books.pattern, entry.books.command));
-      }
+      if (!failed && (entry.books.flags & (slot::injected | slot::capped)) != 0) count_ttl(entry.books);
       book(entry.books);
       entry.ran = !failed;
     }
@@ -357,15 +339,8 @@ void engine::state::slot_done(session& s) {
     make_runnable(s);
   }
   if (s.in_flight == 0) {
-    if (s.own != nullptr && !s.release_due) {
-      s.release_due = true;
-      release_due.push_back(&s);
-    }
-    if (s.closing || (s.finished_sending && s.hold == hold_reason::none)) {
-      start_closing(s);
-      mark_dirty(s);
-    }
-    if (draining && s.hold == hold_reason::none) {
+    if (s.own != nullptr) release_soon(s);
+    if (s.closing || ((s.finished_sending || draining) && s.hold == hold_reason::none)) {
       start_closing(s);
       mark_dirty(s);
     }
@@ -381,10 +356,7 @@ void engine::state::desynchronised(upstream_connection& c, std::string_view why)
     if (s != nullptr && !s->gone) close_session(*s, close_how::reset);
   }
   if (c.owner != nullptr && !c.owner->gone) close_session(*c.owner, close_how::reset);
-  if (c.io == nullptr) return;
-  world.close(c, close_how::reset);
-  c.io = nullptr;
-  upstream_ended(c, why);
+  if (c.io != nullptr) end_connection(c, close_how::reset, why);
 }
 
 void engine::state::upstream_ended(upstream_connection& c, std::string_view why) {
@@ -456,10 +428,8 @@ void engine::state::upstream_ended(upstream_connection& c, std::string_view why)
       rearm(*owner);
     } else {
       // An upstream that closes a dedicated connection closes its client.
-      start_closing(*owner);
+      close_after_replies(*owner);
       owner->held.clear();
-      set_reading(*owner, false);
-      mark_dirty(*owner);
     }
   }
   c.owner = nullptr;

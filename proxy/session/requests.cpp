@@ -155,10 +155,8 @@ void engine::state::protocol_error(session& s, std::string_view line) {
   drop_parser(s);
   reply_locally(s, line);
   if (s.gone) return;
-  start_closing(s);
+  close_after_replies(s);
   s.held.clear();
-  set_reading(s, false);
-  mark_dirty(s);
 }
 
 // Whether this command must not share a connection.
@@ -177,8 +175,7 @@ bool engine::state::wants_own(const session& s, const resp::command_spec& spec, 
       // COPY without DB stays where it is.
       if (spec.kind == resp::special::copy) {
         for (std::size_t index = 3; index < request.size(); ++index) {
-          if (request[index].size() == 2 && (request[index][0] | 0x20) == 'd' && (request[index][1] | 0x20) == 'b')
-            return true;
+          if (resp::is_keyword(request[index], "db")) return true;
         }
         return false;
       }
@@ -266,17 +263,13 @@ step engine::state::dispatch(session& s, const resp::command_spec& spec, const r
   if (spec.dedicated == resp::dedicate::unknown && !s.unframed && is_of_http(request[0])) {
     // As Redis: a browser that was made to speak to it hears nothing, and nothing behind its first line runs.
     stats.client_errors.add(static_cast<std::uint64_t>(client_error::protocol));
-    start_closing(s);
-    set_reading(s, false);
-    mark_dirty(s);
+    close_after_replies(s);
     return step::taken;
   }
   if (spec.kind == resp::special::quit && !s.unframed) {
     note_command(s, spec);
     reply_locally(s, "+OK\r\n");
-    start_closing(s);
-    set_reading(s, false);
-    mark_dirty(s);
+    close_after_replies(s);
     return step::taken;
   }
   if (logins_are_ours() && (spec.kind == resp::special::auth || spec.kind == resp::special::hello ||

@@ -53,6 +53,17 @@ struct transaction {
   std::vector<limiter::charge> charges;  // of the open one, summed by rule and bucket
   std::vector<resp::element_outcome> outcomes;
 
+  void begin() {
+    end();
+    open = true;
+    refused = odd = unframes = false;
+  }
+  // Nothing more is queued; what it was stays known until EXEC is answered.
+  void end() {
+    open = false;
+    count = 0;
+    charges.clear();
+  }
   [[nodiscard]] queued_command* entry(std::uint32_t number) noexcept {
     const std::uint32_t index = number - base;
     return index < entries.size() ? &entries[index] : nullptr;

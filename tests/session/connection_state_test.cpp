@@ -223,6 +223,16 @@ TEST(ConnectionState, AMonitorSeesEverythingAndCanReset) {
   world.expect_nothing_left();
 }
 
+TEST(ConnectionState, BehindAMonitorWritesAreAssumedAndScriptsAreNoWrites) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, "MONITOR\r\n");
+  (void)world.ask(client, "SET a 1\r\nEVAL x 0 y\r\n");
+  EXPECT_EQ(world.engine->stats().writes_assumed.load(), 1U);
+  EXPECT_EQ(world.booked("set"), 1U);
+  world.expect_nothing_left();
+}
+
 TEST(ConnectionState, WaitRunsBehindACommandOfTheProxysOwnAndKeepsItsConnection) {
   fake_world world;
   fake_socket& client = world.connect_client();
