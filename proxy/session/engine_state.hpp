@@ -68,7 +68,7 @@ struct engine::state {
   state(engine_options options, shell& world);
   ~state();
 
-  // --- engine.cpp: turns, flushing, the lives of sessions
+  // --- engine.cpp and lifetime.cpp: turns, flushing, the lives of sessions
   engine_options opts;
   shell& world;
   std::shared_ptr<const policy::snapshot> snapshot;

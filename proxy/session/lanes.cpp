@@ -98,6 +98,13 @@ void engine::state::open_lane(lane_group& group, upstream_connection& lane) {
   start_connecting(lane);
 }
 
+void engine::state::end_connection(upstream_connection& c, close_how how, std::string_view why) {
+  // One that is still opening is the shell's to give up as well.
+  if (c.io != nullptr || c.at == upstream_connection::phase::connecting) world.close(c, how);
+  c.io = nullptr;
+  upstream_ended(c, why);
+}
+
 void engine::state::start_connecting(upstream_connection& c) {
   c.at = phase::connecting;
   c.user.clear();
