@@ -3,6 +3,9 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "cli/command_line.hpp"
+#include "proxy/net/control_connection.hpp"
+
 namespace tidegate::cli {
 namespace {
 
@@ -86,6 +89,36 @@ int check(const check_options& how, const look_at& look, std::ostream& out) {
     print_text(found, how.config_path, out);
   }
   return found.mistakes.empty() ? 0 : 1;
+}
+
+namespace {
+
+std::expected<upstream_sight, std::string> look_by_net(const config::upstream& upstream) {
+  const auto seen = net::look_at_upstream(upstream);
+  if (!seen) return std::unexpected(seen.error());
+  return upstream_sight{.cluster = seen->cluster, .eviction_policy = seen->eviction_policy};
+}
+
+}  // namespace
+
+void add_check(CLI::App& app, chosen_command& chosen) {
+  auto options = std::make_shared<check_options>();
+  auto format = std::make_shared<std::string>("text");
+  CLI::App* command =
+      app.add_subcommand("check", "Say every mistake in a configuration, with its line and the remedy.");
+  command->add_option("-c,--config", options->config_path, "The configuration")->required()->type_name("FILE");
+  command->add_option("--format", *format, "How to print it")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->type_name("text|json")
+      ->capture_default_str();
+  command->add_flag("--offline", options->offline, "Do not ask the upstream what it is");
+  command->footer(
+      "Exit status: 0 = it can be served, 1 = it has mistakes, 2 = wrong usage.\n"
+      "Example:\n  tidegate check -c tidegate.yaml --format json");
+  command->callback([options, format, &chosen] {
+    options->format = *format == "json" ? output_format::json : output_format::text;
+    chosen.run = [options] { return check(*options, look_by_net, std::cout); };
+  });
 }
 
 }  // namespace tidegate::cli

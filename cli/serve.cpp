@@ -4,9 +4,12 @@
 #include <sys/prctl.h>
 
 #include <chrono>
+#include <iostream>
+#include <memory>
 #include <ostream>
 
 #include "cli/check.hpp"
+#include "cli/command_line.hpp"
 #include "cli/log_lines.hpp"
 #include "config/load.hpp"
 #include "proxy/admin/admin_server.hpp"
@@ -104,6 +107,14 @@ int serve(const std::string& config_path, std::ostream& out) {
   for (const config::mistake& section : not_served_yet(**loaded)) spdlog::warn("{}", section.to_string());
   spdlog::info("tidegate {} with {} worker(s)", admin::version_text, (*loaded)->workers);
   return run(*loaded, out);
+}
+
+void add_serve(CLI::App& app, chosen_command& chosen) {
+  auto path = std::make_shared<std::string>();
+  CLI::App* command = app.add_subcommand("serve", "Serve clients until SIGTERM; SIGHUP or a changed file reloads.");
+  command->add_option("-c,--config", *path, "The configuration")->required()->type_name("FILE");
+  command->footer("Example:\n  tidegate serve -c /etc/tidegate/tidegate.yaml");
+  command->callback([path, &chosen] { chosen.run = [path] { return serve(*path, std::cout); }; });
 }
 
 }  // namespace tidegate::cli
