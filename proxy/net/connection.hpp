@@ -1,8 +1,8 @@
 // The shell's record of one socket: the descriptor, its TLS, the stream it serves and what it waits for.
 //
-// Thread safety: its worker's. Ownership: the worker's, which frees it at the end of a turn, once it is closed and no
-// wait is outstanding: the engine may close any connection from inside a call that another one's bytes led to (Redis
-// CVE-2026-81934 was such a list). Borrows the stream until the engine or the peer ends it.
+// Thread safety: its worker's. Ownership: the worker's, which frees it when the turn in which it was closed is over:
+// the engine may close any connection from inside a call that another one's bytes led to (Redis CVE-2026-81934 was such
+// a list), and events of the turn may still name it. Borrows the stream until the engine or the peer ends it.
 // Invariants: (1) `stream` is null in phase lingering and closed; (2) an upstream's `stream->io` is set in phase open
 // only; (3) it is in `handshakes` or `lingering` (by_deadline) and in `paused` (by_pause) only in the phases that say
 // so.
@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "attribution/identity.hpp"
-#include "proxy/net/readiness.hpp"
+#include "proxy/net/poller.hpp"
 #include "proxy/net/transport.hpp"
 #include "proxy/session/engine.hpp"
 
@@ -24,10 +24,8 @@ namespace tidegate::net {
 
 using address_list = std::vector<boost::asio::ip::tcp::endpoint>;
 
-struct connection {
-  explicit connection(boost::asio::io_context& context) : ready(context) {}
-  connection(const connection&) = delete;
-  connection& operator=(const connection&) = delete;
+struct connection : watched {
+  connection() : watched(kind::connection) {}
 
   enum class phase : std::uint8_t {
     connecting,   // upstream: TCP
@@ -39,7 +37,6 @@ struct connection {
   };
   using hook = boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
-  readiness ready;
   transport wire;
   session::stream* stream = nullptr;
   session::upstream_connection* upstream = nullptr;  // null = a client's, or no longer the engine's

@@ -129,15 +129,15 @@ std::expected<bound_listener, std::string> bind_listener(const config::listener&
   return out;
 }
 
-acceptor::acceptor(boost::asio::io_context& context, std::size_t which)
-    : ready(context), index(which), reserve_(::open("/dev/null", O_RDONLY | O_CLOEXEC)) {}
+acceptor::acceptor(std::size_t which)
+    : watched(kind::acceptor), index(which), reserve_(::open("/dev/null", O_RDONLY | O_CLOEXEC)) {}
 
 accept_status acceptor::accept(accepted_socket& out) noexcept {
   socket_address from;
-  const int fd = ::accept4(ready.fd(), from.raw(), &from.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (fd >= 0) {
-    tune_socket(fd);
-    out = {fd, source_of(from)};
+  const int taken = ::accept4(fd(), from.raw(), &from.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (taken >= 0) {
+    tune_socket(taken);
+    out = {taken, source_of(from)};
     return accept_status::accepted;
   }
   switch (errno) {
@@ -158,8 +158,8 @@ accept_status acceptor::accept(accepted_socket& out) noexcept {
 
 void acceptor::turn_one_away() noexcept {
   reserve_.reset();
-  const int fd = ::accept4(ready.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (fd >= 0) ::close(fd);
+  const int taken = ::accept4(fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (taken >= 0) ::close(taken);
   reserve_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 

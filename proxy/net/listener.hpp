@@ -10,11 +10,12 @@
 #include <cstdint>
 #include <expected>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "attribution/identity.hpp"
 #include "config/config.hpp"
-#include "proxy/net/readiness.hpp"
+#include "proxy/net/poller.hpp"
 
 namespace tidegate::net {
 
@@ -63,18 +64,15 @@ enum class accept_status : std::uint8_t {
   exhausted,  // no descriptors: rest
 };
 
-class acceptor {
+class acceptor : public watched {
  public:
-  acceptor(boost::asio::io_context& context, std::size_t index);
-  [[nodiscard]] bool open(unique_fd fd) { return ready.open(fd.release()); }
+  explicit acceptor(std::size_t index);
   // The socket that comes out is non-blocking.
   [[nodiscard]] accept_status accept(accepted_socket& out) noexcept;
   // Gives up the reserve descriptor for as long as it takes to accept one client and close it.
   void turn_one_away() noexcept;
 
-  readiness ready;
   std::size_t index;  // in the configuration's `listen`
-  bool due = false;   // to be looked at, or armed, when the turn ends
   bool resting = false;
 
  private:

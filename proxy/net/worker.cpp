@@ -24,31 +24,24 @@ session::steady_ns monotonic() noexcept {
 }  // namespace
 
 worker::worker(session::engine_options options, admission& shared)
-    : context_(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE),
-      work_(context_.get_executor()),
-      wakes_(context_),
+    : wakes_(watched::kind::wake),
       shared_(shared),
       scratch_(std::make_unique<char[]>(bounds::scratch_bytes)),
       number_(options.worker),
       engine_(std::move(options), *this) {
-  wake_fd_.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-  if (wake_fd_.get() < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
-  // Asio closes the descriptor that it watches, while wake() may come later: it watches a second one of the same
-  // counter.
-  if (!wakes_.open(::dup(wake_fd_.get()))) throw std::system_error(errno, std::generic_category(), "epoll");
+  const int wakes = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (wakes < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+  if (!wakes_.open(poller_, wakes, true, false)) throw std::system_error(errno, std::generic_category(), "epoll");
 }
 
 worker::~worker() {
   stop();
-  wakes_.close();
-  for (const auto& a : acceptors_) a->ready.close();
-  context_.poll();  // waits end before the memory they live in
 }
 
 std::expected<void, std::string> worker::add_listener(unique_fd fd, std::size_t index) {
-  auto made = std::make_unique<acceptor>(context_, index);
-  if (!made->open(std::move(fd))) return std::unexpected("epoll: " + std::generic_category().message(errno));
-  made->due = true;
+  auto made = std::make_unique<acceptor>(index);
+  if (!made->open(poller_, fd.release(), true, false))
+    return std::unexpected("epoll: " + std::generic_category().message(errno));
   acceptors_.push_back(std::move(made));
   return {};
 }
@@ -68,7 +61,7 @@ void worker::stop() {
 void worker::wake() noexcept {
   const std::uint64_t one = 1;
   // Fails only when the counter is full: then the worker has been woken already.
-  [[maybe_unused]] const ssize_t put = ::write(wake_fd_.get(), &one, sizeof(one));
+  [[maybe_unused]] const ssize_t put = ::write(wakes_.fd(), &one, sizeof(one));
 }
 
 void worker::post_addresses(std::shared_ptr<const address_list> addresses) {
@@ -98,33 +91,45 @@ void worker::run() {
   while (!posted_stop_.load(std::memory_order_acquire)) turn();
   begin_turn();  // takes the engine's own stop
   engine_.end_turn();
-  in_turn_ = false;
   close_everything();
 }
 
 void worker::turn() {
   settle();
-  wait();
-  context_.poll();
+  const std::span<const poller::ready> events = wait();
   begin_turn();
+  for (const poller::ready& event : events) serve(event);
   go_on();
   run_deadlines();
   engine_.end_turn();
-  in_turn_ = false;
 }
 
-void worker::wait() {
-  if (!queued_.empty()) return;
-  const session::steady_ns until = next_deadline();
-  const session::steady_ns now = monotonic();
-  if (until <= now) return;
-  // Asio waits in epoll itself for this: no timer descriptor is armed, however often deadlines move.
-  context_.run_one_for(std::chrono::nanoseconds(std::min(until - now, bounds::idle_turn)));
+std::span<const poller::ready> worker::wait() {
+  if (!queued_.empty()) return poller_.wait(0);
+  const session::steady_ns left = std::min(next_deadline() - monotonic(), bounds::idle_turn);
+  // Rounded up: a turn before the deadline would find nothing to do. No timer descriptor is armed, however often
+  // deadlines move.
+  constexpr session::steady_ns millisecond = 1'000'000;
+  return poller_.wait(left <= 0 ? 0 : static_cast<int>((left - 1) / millisecond + 1));
+}
+
+void worker::serve(const poller::ready& event) {
+  switch (event.who->what()) {
+    case watched::kind::connection: {
+      auto& c = static_cast<connection&>(*event.who);
+      if (event.write) on_writable(c);
+      // What is queued is read when its turn comes, and once.
+      if (event.read && !c.queued) on_readable(c);
+      return;
+    }
+    case watched::kind::acceptor:
+      return accept_all(static_cast<acceptor&>(*event.who));
+    case watched::kind::wake:
+      return take_wakes();
+  }
 }
 
 void worker::begin_turn() {
-  if (in_turn_) return;
-  in_turn_ = true;
   now_ = monotonic();
   handshakes_ran_ = 0;
   take_posted();
@@ -137,8 +142,8 @@ void worker::take_posted() {
   if (auto contexts = posted_tls_.take()) contexts_ = std::move(*contexts);
   if (!draining_ && posted_drain_.load(std::memory_order_acquire)) {
     draining_ = true;
-    // The acceptors themselves stay: the waits on them end in a later poll.
-    for (const auto& a : acceptors_) a->ready.close();
+    // The acceptors themselves stay: events of this turn may name them.
+    for (const auto& a : acceptors_) a->close_fd();
   }
 }
 
@@ -162,8 +167,8 @@ void worker::run_deadlines() {
   if (rest_until_ <= now_) {
     rest_until_ = session::never;
     for (const auto& a : acceptors_) {
-      if (a->resting) a->due = true;
       a->resting = false;
+      a->want(poller_, true, false);
     }
   }
 }
@@ -179,10 +184,6 @@ void worker::settle() {
   // By index: a failed wait may touch others, never this one again.
   for (std::size_t i = 0; i < touched_.size(); ++i) settle_one(*touched_[i]);
   touched_.clear();
-  for (const auto& a : acceptors_) {
-    if (a->due) settle_acceptor(*a);
-  }
-  if (wakes_due_) listen_to_wakes();
   if (paused_.empty())
     paused_look_at_ = session::never;
   else if (paused_look_at_ == session::never)
@@ -193,7 +194,7 @@ void worker::settle_one(connection& c) {
   c.touched = false;
   switch (c.at) {
     case connection::phase::closed:
-      if (!c.queued && !c.ready.outstanding()) delete &c;
+      if (!c.queued) delete &c;
       return;
     case connection::phase::failed:
       return queue(c);
@@ -209,20 +210,13 @@ void worker::settle_one(connection& c) {
   }
   const bool write =
       c.at == connection::phase::connecting || (c.at == connection::phase::handshaking && c.read_wants_write);
-  if (write && !c.ready.writing())
-    c.ready.when_writable([this, &c](const auto&) { on_writable(c); });
-  else if (!write && !c.ready.reading())
-    c.ready.when_readable([this, &c](const auto&) { on_readable(c); });
+  c.want(poller_, !write, write);
 }
 
 void worker::settle_open(connection& c) {
   const bool wants = c.stream->wants_read() && !c.end_seen;
-  if (wants && c.leftover)
-    queue(c);
-  else if ((wants || c.write_wants_read) && !c.ready.reading())
-    c.ready.when_readable([this, &c](const auto&) { on_readable(c); });
-  if (((c.write_short && !c.write_wants_read) || (wants && c.read_wants_write)) && !c.ready.writing())
-    c.ready.when_writable([this, &c](const auto&) { on_writable(c); });
+  if (wants && c.leftover) queue(c);
+  c.want(poller_, wants || c.write_wants_read, (c.write_short && !c.write_wants_read) || (wants && c.read_wants_write));
   if (!c.client) return;
   if (wants == c.by_pause.is_linked()) {
     if (wants) {
@@ -234,29 +228,14 @@ void worker::settle_open(connection& c) {
   }
 }
 
-void worker::settle_acceptor(acceptor& a) {
-  a.due = false;
-  if (a.ready.fd() < 0 || a.ready.reading()) return;
-  a.ready.when_readable([this, &a](const boost::system::error_code& closed) {
-    if (closed || a.ready.fd() < 0) return;
-    begin_turn();
-    accept_all(a);
-  });
-}
-
-void worker::listen_to_wakes() {
-  wakes_due_ = false;
-  wakes_.when_readable([this](const auto&) {
-    std::uint64_t count = 0;
-    [[maybe_unused]] const ssize_t got = ::read(wakes_.fd(), &count, sizeof(count));
-    wakes_due_ = true;
-  });
+void worker::take_wakes() {
+  std::uint64_t count = 0;
+  [[maybe_unused]] const ssize_t got = ::read(wakes_.fd(), &count, sizeof(count));
 }
 
 void worker::accept_all(acceptor& a) {
-  a.due = true;
   unsigned failures = 0;
-  for (unsigned i = 0; i < accepts_per_turn && a.ready.fd() >= 0; ++i) {
+  for (unsigned i = 0; i < accepts_per_turn && a.fd() >= 0; ++i) {
     accepted_socket socket;
     const accept_status status = a.accept(socket);
     if (status == accept_status::accepted) {
@@ -267,8 +246,8 @@ void worker::accept_all(acceptor& a) {
     accept_errors_.add(1);
     if (status == accept_status::exhausted) a.turn_one_away();
     if (status == accept_status::exhausted || ++failures == accepts_per_turn) {
-      a.due = false;
       a.resting = true;
+      a.want(poller_, false, false);
       rest_until_ = std::min(rest_until_, now_ + bounds::accept_rest);
       return;
     }
@@ -291,7 +270,7 @@ void worker::admit(const accepted_socket& socket, std::size_t listener) {
   c.source = socket.source;
   ssl_pointer ssl = tls ? tls->new_session() : nullptr;
   c.wire.attach(socket.fd);
-  if (!c.ready.open(socket.fd) || (tls && (!ssl || !c.wire.start_tls(std::move(ssl))))) {
+  if (!c.open(poller_, socket.fd, true, false) || (tls && (!ssl || !c.wire.start_tls(std::move(ssl))))) {
     accept_errors_.add(1);
     return dispose(c, true);
   }
@@ -302,15 +281,13 @@ void worker::admit(const accepted_socket& socket, std::size_t listener) {
 }
 
 void worker::close_everything() {
-  for (const auto& a : acceptors_) a->ready.close();
+  for (const auto& a : acceptors_) a->close_fd();
   for (connection& c : all_) {
     // The engine's end comes later, and must not name what is freed here.
     if (c.stream != nullptr) c.stream->io = nullptr;
     c.stream = nullptr;
     dispose(c, true);
   }
-  // The waits that were outstanding end here, so that their memory can go.
-  context_.poll();
   for (connection* c : touched_) c->touched = false;
   touched_.clear();
   queued_.clear();

@@ -1,22 +1,21 @@
 // One thread, one event loop, one engine: the world as the engine's machines see it.
 //
 // A turn: wait; every descriptor that is ready is read (or written) once; what could not be finished in the last turn
-// goes on; deadlines; the engine's end_turn, which sends; then waits are armed anew. Arming at the end bounds a turn:
-// each descriptor is served once in it, however fast its peer writes. Thread safety: add_listener before start();
-// post_*, wake() and the counters from any thread; the rest on its own thread. Asio's context is made without any lock,
-// so nothing is ever posted to it from outside: an eventfd is the only way in. Ownership: owns its engine, listening
+// goes on; deadlines; the engine's end_turn, which sends; then what is wanted of each descriptor is settled. Each
+// descriptor is served once in a turn, however fast its peer writes. Thread safety: add_listener before start();
+// post_*, wake() and the counters from any thread; the rest on its own thread. An eventfd is the only way in
+// from outside. Ownership: owns its engine, listening
 // sockets and connections (connection.hpp says when one is freed). Invariants: (1) the engine is called only between
 // begin_turn and end_turn, never from inside a shell call; (2) no byte of a client goes to an upstream whose
 // certificate was not verified: connected() comes after the handshake. Cost: in steady state no allocation and no lock;
-// recv, send and one epoll_ctl for a descriptor that was ready.
+// recv and send for a descriptor that was ready, and one epoll_wait a turn.
 #pragma once
 
 #include <atomic>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -25,6 +24,7 @@
 #include "proxy/net/connection.hpp"
 #include "proxy/net/listener.hpp"
 #include "proxy/net/mailbox.hpp"
+#include "proxy/net/poller.hpp"
 #include "proxy/net/tls_context.hpp"
 #include "proxy/session/engine.hpp"
 #include "proxy/session/shell.hpp"
@@ -94,7 +94,7 @@ class worker final : public session::shell {
   // --- worker.cpp: the loop
   void run();
   void turn();
-  void wait();
+  [[nodiscard]] std::span<const poller::ready> wait();
   void begin_turn();
   void take_posted();
   void go_on();
@@ -103,8 +103,8 @@ class worker final : public session::shell {
   void settle();
   void settle_one(connection& c);
   void settle_open(connection& c);
-  void settle_acceptor(acceptor& a);
-  void listen_to_wakes();
+  void serve(const poller::ready& event);
+  void take_wakes();
   void accept_all(acceptor& a);
   void admit(const accepted_socket& socket, std::size_t listener);
   void close_everything();
@@ -131,12 +131,8 @@ class worker final : public session::shell {
   [[nodiscard]] connection& make_connection(bool client);
   [[nodiscard]] connection* find(const session::stream& which) noexcept;
 
-  boost::asio::io_context context_;
-  // All waits may be over at one time, as they are armed anew only when the turn ends: that is no reason to stop.
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
-  unique_fd wake_fd_;  // the readiness below owns it while open; kept by number for wake()
-  readiness wakes_;
-  bool wakes_due_ = true;
+  poller poller_;
+  watched wakes_;
   admission& shared_;
   std::vector<std::unique_ptr<acceptor>> acceptors_;
   session::steady_ns rest_until_ = session::never;
@@ -153,7 +149,6 @@ class worker final : public session::shell {
   std::vector<connection*> touched_, queued_, going_on_;
   session::steady_ns paused_look_at_ = session::never;
 
-  bool in_turn_ = false;
   bool draining_ = false;
   session::steady_ns now_ = 0;
   unsigned handshakes_ran_ = 0;

@@ -15,7 +15,7 @@
 namespace tidegate::net {
 
 connection& worker::make_connection(bool client) {
-  auto* c = new connection(context_);
+  auto* c = new connection;
   c->client = client;
   all_.push_back(*c);
   touch(*c);
@@ -98,7 +98,6 @@ void worker::close(session::stream& which, session::close_how how) {
 void worker::on_readable(connection& c) {
   touch(c);
   if (c.at == connection::phase::closed) return;
-  begin_turn();
   if (c.at == connection::phase::open && c.write_wants_read) {
     c.write_wants_read = false;
     c.write_short = false;
@@ -112,7 +111,6 @@ void worker::on_readable(connection& c) {
 void worker::on_writable(connection& c) {
   touch(c);
   if (c.at == connection::phase::closed) return;
-  begin_turn();
   if (c.at != connection::phase::open) return step(c);
   if (c.read_wants_write) {
     c.read_wants_write = false;
@@ -195,13 +193,13 @@ void worker::try_addresses(connection& c) {
     }
     tune_socket(fd);
     c.wire.attach(fd);
-    if (!c.ready.open(fd)) {
-      refuse(ENOSPC);  // epoll_ctl(2): the limit of watches
+    if (::connect(fd, endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0 && errno != EINPROGRESS) {
+      refuse(errno);
+      ::close(fd);
       continue;
     }
-    if (::connect(fd, endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0 || errno == EINPROGRESS) return;
-    refuse(errno);
-    c.ready.close();
+    if (c.open(poller_, fd, false, true)) return;
+    refuse(ENOSPC);  // epoll_ctl(2): the limit of watches
   }
   c.at = connection::phase::failed;
 }
@@ -213,7 +211,7 @@ void worker::finish_connect(connection& c) {
   if (error != 0) {
     c.why = "connect to " + (*c.addresses)[c.next_address - 1].address().to_string() + ": " +
             std::generic_category().message(error);
-    c.ready.close();
+    c.close_fd();
     return try_addresses(c);
   }
   if (!contexts_.upstream_tls) return open_upstream(c);
@@ -360,7 +358,7 @@ void worker::dispose(connection& c, bool abruptly) {
     ::setsockopt(c.wire.fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
   }
   c.wire.reset();
-  c.ready.close();
+  c.close_fd();
   c.at = connection::phase::closed;
   c.by_deadline.unlink();
   c.by_pause.unlink();

@@ -66,10 +66,10 @@ TEST(Listener, TakesIpv6AloneOnAnIpv6Address) {
 }
 
 TEST(Listener, AcceptsTunedSocketsWithTheirSource) {
-  boost::asio::io_context context;
+  net::poller poller;
   auto bound = net::bind_listener(at("127.0.0.1", 0), 1);
-  net::acceptor acceptor(context, 0);
-  ASSERT_TRUE(acceptor.open(std::move(bound->sockets[0])));
+  net::acceptor acceptor(0);
+  ASSERT_TRUE(acceptor.open(poller, bound->sockets[0].release(), true, false));
   net::accepted_socket got;
   EXPECT_EQ(acceptor.accept(got), net::accept_status::empty);
   const peer_socket client = peer_socket::connect(bound->port);
