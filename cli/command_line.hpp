@@ -18,5 +18,6 @@ struct chosen_command {
 
 void add_serve(CLI::App& app, chosen_command& chosen);
 void add_check(CLI::App& app, chosen_command& chosen);
+void add_ttl(CLI::App& app, chosen_command& chosen);
 
 }  // namespace tidegate::cli

@@ -15,6 +15,7 @@ constexpr int wrong_usage = 2;
 constexpr std::array commands{
     &tidegate::cli::add_serve,
     &tidegate::cli::add_check,
+    &tidegate::cli::add_ttl,
 };
 
 int run(int argc, char** argv) {

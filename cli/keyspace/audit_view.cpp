@@ -1,0 +1,221 @@
+#include "cli/keyspace/audit_view.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "cli/keyspace/progress_line.hpp"
+
+namespace tidegate::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::size_t histogram_width = 32;
+
+std::string formatted(const char* format, double value) {
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), format, value);
+  return text.data();
+}
+
+double share(std::uint64_t part, std::uint64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+std::uint64_t scaled(std::uint64_t count, double by) {
+  return by == 1 ? count : static_cast<std::uint64_t>(std::llround(static_cast<double>(count) * by));
+}
+
+std::vector<std::string> row_text(const keyspace::pattern_row& row, double by) {
+  const auto middle = row.ttls.quantile(0.5);
+  return {pattern_text(row.pattern),
+          grouped(scaled(row.keys(), by)),
+          grouped(scaled(row.without_ttl.keys(), by)),
+          formatted("%.1f %%", 100 * share(row.without_ttl.keys(), row.keys())),
+          middle ? ttl_text(row.ttls.shortest_ms) : "-",
+          middle ? "<= " + ttl_text(keyspace::ttl_class_seconds(*middle) * 1000) : "-",
+          middle ? ttl_text(row.ttls.longest_ms) : "-",
+          estimate_text(row.bytes(by)),
+          estimate_text(row.without_ttl.total(by))};
+}
+
+ordered_json row_json(const keyspace::pattern_row& row, double by) {
+  ordered_json one{{"pattern", row.pattern},
+                   {"named", row.named},
+                   {"keys", scaled(row.keys(), by)},
+                   {"without_ttl", scaled(row.without_ttl.keys(), by)},
+                   {"share_without_ttl", share(row.without_ttl.keys(), row.keys())},
+                   {"ttl", histogram_json(row.ttls)},
+                   {"bytes", estimate_json(row.bytes(by))},
+                   {"bytes_without_ttl", estimate_json(row.without_ttl.total(by))}};
+  const keyspace::usage& used = row.used;
+  if (used.idle_sampled != 0) {
+    one["idle"] = {{"sampled", used.idle_sampled},
+                   {"mean_seconds", used.idle_sum / static_cast<double>(used.idle_sampled)},
+                   {"share_over_a_day", share(used.idle_long, used.idle_sampled)}};
+  }
+  if (used.frequency_sampled != 0) {
+    one["frequency"] = {{"sampled", used.frequency_sampled},
+                        {"mean", used.frequency_sum / static_cast<double>(used.frequency_sampled)},
+                        {"share_rare", share(used.frequency_rare, used.frequency_sampled)}};
+  }
+  return one;
+}
+
+}  // namespace
+
+void text_table::print(std::ostream& out) const {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows_) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const auto& row : rows_) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string blank(widths[i] - row[i].size(), ' ');
+      line += i == 0 ? row[i] + blank : "  " + blank + row[i];
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out << line << '\n';
+  }
+}
+
+std::string ttl_text(std::int64_t milliseconds) {
+  const double seconds = static_cast<double>(milliseconds) / 1000;
+  if (milliseconds < 1000) return std::to_string(milliseconds) + " ms";
+  if (seconds < 120) return formatted("%.0f s", seconds);
+  if (seconds < 7200) return formatted("%.0f min", seconds / 60);
+  if (seconds < 2 * 86'400) return formatted("%.1f h", seconds / 3600);
+  return formatted("%.1f d", seconds / 86'400);
+}
+
+std::string bytes_text(double bytes) {
+  constexpr std::array units{"B", "KiB", "MiB", "GiB", "TiB"};
+  std::size_t unit = 0;
+  while (bytes >= 1024 && unit + 1 < units.size()) {
+    bytes /= 1024;
+    ++unit;
+  }
+  return formatted(unit == 0 ? "%.0f " : "%.1f ", bytes) + units[unit];
+}
+
+std::string estimate_text(const keyspace::estimate& bytes) {
+  if (bytes.measured == 0) return "-";
+  if (!bytes.margin) return "~" + bytes_text(bytes.value);
+  if (*bytes.margin == 0 || bytes.value == 0) return bytes_text(bytes.value);
+  return bytes_text(bytes.value) + formatted(" +-%.0f %%", std::ceil(100 * *bytes.margin / bytes.value));
+}
+
+ordered_json estimate_json(const keyspace::estimate& bytes) {
+  if (bytes.measured == 0) return nullptr;
+  ordered_json one{{"estimate", std::llround(bytes.value)}, {"margin_95", nullptr}, {"keys_measured", bytes.measured}};
+  if (bytes.margin) one["margin_95"] = std::llround(*bytes.margin);
+  return one;
+}
+
+std::string pattern_text(const std::string& pattern, std::size_t limit) {
+  std::string out;
+  for (const char c : pattern) {
+    if (c >= 0x20 && c < 0x7f) {
+      out += c;
+      continue;
+    }
+    constexpr std::string_view digits = "0123456789abcdef";
+    const auto byte = static_cast<unsigned char>(c);
+    out += {'\\', 'x', digits[byte >> 4U], digits[byte & 15U]};
+  }
+  if (out.size() > limit) out = out.substr(0, limit - 3) + "...";
+  return out;
+}
+
+ordered_json histogram_json(const keyspace::ttl_histogram& ttls) {
+  if (ttls.total() == 0) return nullptr;
+  ordered_json classes = ordered_json::array();
+  for (std::size_t k = 0; k < keyspace::ttl_classes; ++k) {
+    if (ttls.keys[k] != 0) classes.push_back({{"up_to_s", keyspace::ttl_class_seconds(k)}, {"keys", ttls.keys[k]}});
+  }
+  return {{"shortest_ms", ttls.shortest_ms},
+          {"longest_ms", ttls.longest_ms},
+          {"median_up_to_s", keyspace::ttl_class_seconds(ttls.quantile(0.5).value_or(0))},
+          {"histogram", std::move(classes)}};
+}
+
+void print_histogram(const keyspace::ttl_histogram& ttls, std::uint64_t without, std::ostream& out) {
+  std::uint64_t most = std::max<std::uint64_t>(without, 1);
+  for (const std::uint64_t keys : ttls.keys) most = std::max(most, keys);
+  text_table table({"TTL left", "keys", ""});
+  const auto add = [&](const std::string& label, std::uint64_t keys) {
+    const auto marks = static_cast<std::size_t>(std::ceil(share(keys, most) * histogram_width));
+    table.add({label, grouped(keys), std::string(marks, '#') + std::string(histogram_width - marks, ' ')});
+  };
+  for (std::size_t k = 0; k < keyspace::ttl_classes; ++k) {
+    if (ttls.keys[k] != 0) add("<= " + ttl_text(keyspace::ttl_class_seconds(k) * 1000), ttls.keys[k]);
+  }
+  add("none", without);
+  table.print(out);
+}
+
+void print_audit(const counted_keyspace& found, const audit_view_options& how, std::ostream& out) {
+  const double by = found.distinct_share;
+  const keyspace::pattern_row total = found.keys.total();
+  out << "keys of " << found.target << " by pattern" << (found.whole ? "" : " (a part: it was interrupted)") << "\n\n";
+  text_table table(
+      {"pattern", "keys", "without TTL", "share", "shortest", "median", "longest", "memory", "of it without TTL"});
+  keyspace::pattern_row rest;
+  std::size_t shown = 0, hidden = 0;
+  for (const keyspace::pattern_row* row : found.keys.rows()) {
+    if (row->named || shown < how.rows_max) {
+      if (row->named && row->keys() == 0) continue;
+      table.add(row_text(*row, by));
+      if (!row->named) ++shown;
+    } else {
+      rest.with_ttl.merge(row->with_ttl);
+      rest.without_ttl.merge(row->without_ttl);
+      rest.ttls.merge(row->ttls);
+      ++hidden;
+    }
+  }
+  if (hidden != 0) {
+    rest.pattern = "(" + std::to_string(hidden) + " more patterns)";
+    table.add(row_text(rest, by));
+  }
+  auto all = row_text(total, by);
+  all[0] = "all";
+  table.add(std::move(all));
+  table.print(out);
+  if (how.histogram) {
+    out << '\n';
+    print_histogram(total.ttls, total.without_ttl.keys(), out);
+  }
+  out << "\nmemory: MEMORY USAGE of a sample of " << grouped(total.bytes().measured)
+      << " keys, +- 95 %; the server uses " << bytes_text(static_cast<double>(found.facts.memory_used)) << " in all";
+  if (found.facts.memory_max != 0) out << " of " << bytes_text(static_cast<double>(found.facts.memory_max));
+  out << "\ncounts: " << (by == 1 ? "each key once" : "estimated: more keys than are told apart") << "; SCAN returned "
+      << grouped(found.repeated) << " twice; " << grouped(found.keys_in_db) << " keys by DBSIZE at the end\n";
+}
+
+ordered_json audit_json(const counted_keyspace& found) {
+  const double by = found.distinct_share;
+  ordered_json patterns = ordered_json::array();
+  for (const keyspace::pattern_row* row : found.keys.rows()) patterns.push_back(row_json(*row, by));
+  ordered_json total = row_json(found.keys.total(), by);
+  total.erase("pattern");
+  total.erase("named");
+  return {{"target", found.target},
+          {"complete", found.whole},
+          {"exact", by == 1},
+          {"seconds", found.seconds},
+          {"dbsize", found.keys_in_db},
+          {"returned_twice", found.repeated},
+          {"used_bytes", found.facts.memory_used},
+          {"max_bytes", found.facts.memory_max},
+          {"eviction_policy", found.facts.eviction_policy},
+          {"total", std::move(total)},
+          {"patterns", std::move(patterns)}};
+}
+
+}  // namespace tidegate::cli

@@ -1,0 +1,46 @@
+// A census as a table for people and as JSON.
+//
+// Thread safety: pure but for the stream. Invariants: keys are bytes: what is not printable ASCII is escaped in text
+// and replaced in JSON; every estimate stands with its margin or says that it has none. Cost: control path.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <ostream>
+#include <string>
+
+#include "cli/keyspace/take_census.hpp"
+
+namespace tidegate::cli {
+
+struct audit_view_options {
+  std::size_t rows_max = 40;  // inferred ones beyond are summed in one line
+  bool histogram = true;
+};
+
+void print_audit(const counted_keyspace& found, const audit_view_options& how, std::ostream& out);
+[[nodiscard]] nlohmann::ordered_json audit_json(const counted_keyspace& found);
+
+// "60.0 d", "11 min", "900 ms".
+[[nodiscard]] std::string ttl_text(std::int64_t milliseconds);
+// "147.0 MiB"; "± 1.2 MiB" or "(no margin: one was measured)" behind it.
+[[nodiscard]] std::string bytes_text(double bytes);
+[[nodiscard]] std::string estimate_text(const keyspace::estimate& bytes);
+[[nodiscard]] nlohmann::ordered_json estimate_json(const keyspace::estimate& bytes);
+// Printable; at most `limit` columns.
+[[nodiscard]] std::string pattern_text(const std::string& pattern, std::size_t limit = 64);
+
+// Columns that line up: the first to the left, the others to the right.
+class text_table {
+ public:
+  explicit text_table(std::vector<std::string> header) { rows_.push_back(std::move(header)); }
+  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  void print(std::ostream& out) const;
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+};
+
+[[nodiscard]] nlohmann::ordered_json histogram_json(const keyspace::ttl_histogram& ttls);
+void print_histogram(const keyspace::ttl_histogram& ttls, std::uint64_t without, std::ostream& out);
+
+}  // namespace tidegate::cli
