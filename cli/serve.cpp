@@ -46,6 +46,9 @@ admin::sources sources_of(const net::server& workers, const net::control_thread&
   from.registry = base.registry;
   from.upstream = std::move(upstream);
   for (std::uint32_t i = 0; i < workers.workers(); ++i) from.workers.push_back(&workers.stats(i));
+  from.started_at_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
   from.control_commands = &control.own_commands();
   from.snapshot = [&control] { return control.snapshot(); };
   from.not_ready = [&control] { return control.ready().reason; };

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "proxy/admin/json_view.hpp"
+#include "proxy/admin/page.hpp"
 #include "proxy/admin/routes.hpp"
 
 namespace tidegate::admin {
@@ -36,6 +37,11 @@ response make_response(const admin_answer& answer, unsigned version, bool keep_a
   made.set(http::field::content_type, answer.content_type);
   made.set(http::field::cache_control, "no-store");
   made.set("X-Content-Type-Options", "nosniff");
+  if (answer.is_page) {
+    made.set("Content-Security-Policy", page_security_policy);
+    made.set("X-Frame-Options", "DENY");
+    made.set("Referrer-Policy", "no-referrer");
+  }
   if (answer.allow_get) made.set(http::field::allow, "GET, HEAD");
   if (answer.ask_for_token) made.set(http::field::www_authenticate, "Bearer");
   made.keep_alive(keep_alive);

@@ -5,28 +5,13 @@
 #include <nlohmann/json.hpp>
 
 #include "proxy/admin/fold.hpp"
+#include "proxy/admin/json_text.hpp"
 #include "proxy/admin/metrics.hpp"
 
 namespace tidegate::admin {
 namespace {
 
 using nlohmann::json;
-
-// Names are made printable before, and a reply is never lost to a byte that slipped through.
-std::string text_of(const json& document) {
-  return document.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-json row_of(const write_totals& row) {
-  return {{"writes", row.writes}, {"elements", row.elements}, {"bytes", row.bytes}, {"without_ttl", row.without_ttl}};
-}
-
-void add(write_totals& to, const write_totals& from) {
-  to.writes += from.writes;
-  to.elements += from.elements;
-  to.bytes += from.bytes;
-  to.without_ttl += from.without_ttl;
-}
 
 std::map<std::string_view, write_totals> writes_by(const totals& all, std::size_t label) {
   std::map<std::string_view, write_totals> sums;
@@ -42,30 +27,6 @@ std::string list_of(const char* name, std::vector<json> rows) {
   const std::size_t left_out = rows.size() > rows_max ? rows.size() - rows_max : 0;
   rows.resize(rows.size() - left_out);
   return text_of(json{{name, std::move(rows)}, {"left_out", left_out}});
-}
-
-const char* text_of(config::limit_action action) {
-  switch (action) {
-    case config::limit_action::observe:
-      return "observe";
-    case config::limit_action::delay:
-      return "delay";
-    case config::limit_action::reject:
-      return "reject";
-  }
-  return "delay";
-}
-
-const char* text_of(config::limit_cost cost) {
-  switch (cost) {
-    case config::limit_cost::command:
-      return "command";
-    case config::limit_cost::element:
-      return "element";
-    case config::limit_cost::byte:
-      return "byte";
-  }
-  return "command";
 }
 
 std::uint64_t sum_for_rule(const labelled& rows, std::string_view rule) {

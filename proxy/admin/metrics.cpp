@@ -17,9 +17,6 @@ using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 
-// As the control thread: after this an INFO tells nothing of now.
-constexpr std::chrono::seconds info_stale_after{5};
-
 // Length of a well-formed UTF-8 sequence at the front (RFC 3629); 0 if there is none.
 std::size_t sequence_size(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };

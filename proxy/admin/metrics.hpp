@@ -8,12 +8,16 @@
 #include <prometheus/collectable.h>
 #include <prometheus/metric_family.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
 #include "proxy/admin/sources.hpp"
 
 namespace tidegate::admin {
+
+// As the control thread: after this an INFO tells nothing of now.
+inline constexpr std::chrono::seconds info_stale_after{5};
 
 class metrics final : public prometheus::Collectable {
  public:

@@ -5,21 +5,36 @@
 #include <optional>
 
 #include "proxy/admin/json_view.hpp"
+#include "proxy/admin/live_view.hpp"
 #include "proxy/admin/metrics.hpp"
+#include "proxy/admin/page.hpp"
+#include "proxy/admin/query.hpp"
 
 namespace tidegate::admin {
 namespace {
 
-using view = std::string (*)(const sources&);
+// What stands behind the path's '?', which may be nothing.
+using view = std::string (*)(const sources&, std::string_view query);
+
+template <std::string (*document)(const sources&)>
+std::string without_query(const sources& from, std::string_view) {
+  return document(from);
+}
+
+std::string clients_or_one(const sources& from, std::string_view query) {
+  const std::optional<std::string> name = query_value(query, "client");
+  return name ? client_json(from, *name) : clients_json(from);
+}
 
 struct api_route {
   std::string_view path;
   view document;
 };
-constexpr std::array<api_route, 4> api_routes{{{"/api/v1/clients", clients_json},
-                                               {"/api/v1/limits", limits_json},
-                                               {"/api/v1/patterns", patterns_json},
-                                               {"/api/v1/writes", writes_json}}};
+constexpr std::array<api_route, 5> api_routes{{{"/api/v1/clients", clients_or_one},
+                                               {"/api/v1/limits", without_query<limits_json>},
+                                               {"/api/v1/live", without_query<live_json>},
+                                               {"/api/v1/patterns", without_query<patterns_json>},
+                                               {"/api/v1/writes", without_query<writes_json>}}};
 
 admin_answer error(unsigned status, std::string_view text) {
   return {.status = status, .body = message_json("error", text)};
@@ -60,6 +75,8 @@ bool equal_secrets(std::string_view a, std::string_view b) noexcept {
 
 admin_answer answer_admin(const admin_request& asked, const sources& from, std::string_view token, bool loopback) {
   const std::string_view path = asked.target.substr(0, asked.target.find('?'));
+  const std::string_view query = asked.target.substr(std::min(asked.target.size(), path.size() + 1));
+  const page_file* page = find_page_file(path);
   const auto api =
       std::find_if(api_routes.begin(), api_routes.end(), [path](const api_route& route) { return route.path == path; });
   const bool reads = asked.method == "GET" || asked.method == "HEAD";
@@ -67,7 +84,8 @@ admin_answer answer_admin(const admin_request& asked, const sources& from, std::
   if (path.starts_with("/api/v1/") && (!reads || (!loopback && api != api_routes.end()))) {
     if (auto refused = refuse_without_token(asked, token)) return *std::move(refused);
   }
-  const bool known = path == "/metrics" || path == "/healthz" || path == "/readyz" || api != api_routes.end();
+  const bool known =
+      path == "/metrics" || path == "/healthz" || path == "/readyz" || page != nullptr || api != api_routes.end();
   if (!known) return error(404, "there is nothing here");
   if (!reads) {
     admin_answer answer = error(405, "this can only be read");
@@ -82,7 +100,10 @@ admin_answer answer_admin(const admin_request& asked, const sources& from, std::
   if (path == "/metrics") {
     return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics(from).text()};
   }
-  return {.body = api->document(from)};
+  if (page != nullptr) {
+    return {.content_type = std::string(page->content_type), .body = std::string(page->bytes), .is_page = true};
+  }
+  return {.body = api->document(from, query)};
 }
 
 }  // namespace tidegate::admin

@@ -22,6 +22,7 @@ struct admin_answer {
   std::string body;
   bool allow_get = false;      // 405: say what is allowed
   bool ask_for_token = false;  // 401: say how to log in
+  bool is_page = false;        // a file of the web page: say what it may fetch and run
 };
 
 // token: of the configuration; loopback: whether the listener is on a loopback address.

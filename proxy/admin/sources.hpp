@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "attribution/registry.hpp"
@@ -23,6 +24,12 @@ struct tls_counts {
   std::uint64_t accept_errors = 0;
 };
 
+// What a client did from one address.
+struct source_row {
+  std::string address;
+  std::uint64_t writes = 0, bytes = 0, connections = 0, opened = 0;
+};
+
 struct sources {
   std::shared_ptr<attribution::registry> registry;
   std::shared_ptr<session::upstream_state> upstream;
@@ -31,6 +38,8 @@ struct sources {
   std::function<std::shared_ptr<const policy::snapshot>()> snapshot;
   std::function<std::string()> not_ready;  // why /readyz says 503; empty = ready
   std::function<tls_counts()> tls;         // may be empty
+  std::function<std::vector<source_row>(std::string_view client)> client_sources;  // empty = not known
+  std::int64_t started_at_ms = 0;  // Unix time; tells a screen that counters began anew
 };
 
 }  // namespace tidegate::admin

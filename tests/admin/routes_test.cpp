@@ -39,8 +39,8 @@ TEST(Routes, SayWhyTheProxyIsNotReady) {
 
 TEST(Routes, KnowNothingButTheirPaths) {
   watched world(1);
-  for (const char* path : {"/", "", "/metrics/", "/METRICS", "//metrics", "/api/v1", "/api/v1/clients/x", "*",
-                           "/../metrics", "/api/v1/clients%00"}) {
+  for (const char* path : {"//", "", "/metrics/", "/page", "/page/", "/page/../routes.cpp", "/index.html", "/METRICS",
+                           "//metrics", "/api/v1", "/api/v1/clients/x", "*", "/../metrics", "/api/v1/clients%00"}) {
     EXPECT_EQ(get(world, path).status, 404U) << path;
   }
 }
