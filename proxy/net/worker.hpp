@@ -1,14 +1,14 @@
 // One thread, one event loop, one engine: the world as the engine's machines see it.
 //
-// A turn: wait; every descriptor that is ready is read (or written) once; what could not be finished in the last turn
-// goes on; deadlines; the engine's end_turn, which sends; then what is wanted of each descriptor is settled. Each
-// descriptor is served once in a turn, however fast its peer writes. Thread safety: add_listener before start();
-// post_*, wake() and the counters from any thread; the rest on its own thread. An eventfd is the only way in
-// from outside. Ownership: owns its engine, listening
-// sockets and connections (connection.hpp says when one is freed). Invariants: (1) the engine is called only between
-// begin_turn and end_turn, never from inside a shell call; (2) no byte of a client goes to an upstream whose
-// certificate was not verified: connected() comes after the handshake. Cost: in steady state no allocation and no lock;
-// recv and send for a descriptor that was ready, and one epoll_wait a turn.
+// A turn: wait; every descriptor that is ready is read (or written) once; those that became ready meanwhile too; what
+// could not be finished in the last turn goes on; deadlines; the engine's end_turn, which sends; then what is wanted of
+// each descriptor is settled. Each descriptor is served at most twice in a turn, however fast its peer writes. Thread
+// safety: add_listener before start(); post_*, wake() and the counters from any thread; the rest on its own thread. An
+// eventfd is the only way in from outside. Ownership: owns its engine, listening sockets and connections
+// (connection.hpp says when one is freed). Invariants: (1) the engine is called only between begin_turn and end_turn,
+// never from inside a shell call; (2) no byte of a client goes to an upstream whose certificate was not verified:
+// connected() comes after the handshake. Cost: in steady state no allocation and no lock; recv and send for a
+// descriptor that was ready, and two epoll_waits a turn.
 #pragma once
 
 #include <atomic>
