@@ -51,7 +51,7 @@ def run(chosen):
     scale = chosen.scale or (QUICK_SCALE if chosen.quick else 1.0)
     begun = time.monotonic()
     results = []
-    where = measure.bench(chosen.binary.resolve(), chosen.generator.resolve(), say)
+    where = measure.bench(chosen.binary.resolve(), chosen.generator.resolve())
     try:
         for row in rate_rows:
             say(f"{time.monotonic() - begun:4.0f} s  {row.title}")

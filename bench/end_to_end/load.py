@@ -14,9 +14,10 @@ ANSWER_SECONDS_MAX = 120.0
 class load:
     """`connections` clients that are connected once and then take orders; idle between them."""
 
-    def __init__(self, binary, core, port, *, ca=None, connections=50, pipeline=1, value=64, keys=3000, patterns=30, names=0):
+    def __init__(self, binary, core, port, *, ca=None, connections=50, pipeline=1, value=64, keys=3000, patterns=30,
+                 names=0, family="family"):
         command = [binary, "--port", port, "--connections", connections, "--pipeline", pipeline, "--value", value,
-                   "--keys", keys, "--patterns", patterns, "--names", names]
+                   "--keys", keys, "--patterns", patterns, "--names", names, "--family", family]
         if ca:
             command += ["--ca", ca]
         self.process = process("load", command, core, pipes=True)

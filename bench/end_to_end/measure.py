@@ -20,10 +20,10 @@ IDLE_RATE = 5_000
 class bench:
     """What all rows share: the binaries, the cores, the certificates, the server."""
 
-    def __init__(self, tidegate, generator, say):
+    def __init__(self, tidegate, generator):
         self.proxy_core, self.server_core = cores()
+        self.tidegate = tidegate
         self.generator = generator
-        self.say = say
         self.open = contextlib.ExitStack()
         self.tls = certificates()
         self.open.callback(self.tls.remove)
@@ -43,8 +43,10 @@ class bench:
         return self.starters[name](name, self.proxy_core, self.server, self.tls, client_tls, upstream_tls)
 
     def load_on(self, peer, *, client_tls=False, **shape):
-        return load(self.generator, self.server_core, peer.port, ca=self.tls.ca if client_tls else None,
-                    names=peers.NAMES if peer.takes_names else 0, **shape)
+        shape = {"names": peers.NAMES, **shape}
+        if not peer.takes_names:
+            shape["names"] = 0
+        return load(self.generator, self.server_core, peer.port, ca=self.tls.ca if client_tls else None, **shape)
 
     # --- CPU a command ---------------------------------------------------------------------------------------------
 

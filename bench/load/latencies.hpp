@@ -46,7 +46,7 @@ class latencies {
   static std::uint64_t end_of(std::size_t slot) {
     if (slot < steps) return slot;
     const auto shift = (slot >> step_bits) - 1;
-    return (steps + (slot & (steps - 1)) + 1) << shift;
+    return ((steps + (slot & (steps - 1)) + 1) << shift) - 1;  // of the last slot, wraps to the greatest number
   }
 
   std::array<std::uint64_t, steps * 59> counts_{};

@@ -33,6 +33,7 @@ void read_arguments(CLI::App& app, options& chosen) {
   app.add_option("--value", chosen.script.value_bytes, "bytes of a value")->check(CLI::Range(1, 64 << 20));
   app.add_option("--keys", chosen.script.keys)->check(CLI::Range(1, 10'000'000));
   app.add_option("--patterns", chosen.script.patterns, "families the keys belong to")->check(CLI::Range(1, 100'000));
+  app.add_option("--family", chosen.script.family, "what keys begin with");
   app.add_option("--names", chosen.crowd.names, "how many names the clients share; 0: they say none");
 }
 

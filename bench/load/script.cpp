@@ -20,10 +20,10 @@ void append_bulk(std::string& wire, std::string_view word) {
 
 }  // namespace
 
-std::string key_of(std::size_t number, std::size_t patterns) {
-  std::array<char, 48> text{};
-  const int length = std::snprintf(text.data(), text.size(), "family%05zu:%08zu", number % patterns, number / patterns);
-  return {text.data(), static_cast<std::size_t>(length)};
+std::string key_of(std::string_view family, std::size_t number, std::size_t patterns) {
+  std::array<char, 40> text{};
+  const int length = std::snprintf(text.data(), text.size(), "%05zu:%08zu", number % patterns, number / patterns);
+  return std::string(family).append(text.data(), static_cast<std::size_t>(length));
 }
 
 script::script(const script_shape& shape) : pipeline_(shape.pipeline) {
@@ -45,7 +45,7 @@ script::script(const script_shape& shape) : pipeline_(shape.pipeline) {
   ends_.reserve(commands + 1);
   ends_.push_back(0);
   for (std::size_t pair = 0; pair < commands / 2; ++pair) {
-    const std::string key = key_of(order[pair % order.size()], shape.patterns);
+    const std::string key = key_of(shape.family, order[pair % order.size()], shape.patterns);
     wire_ += "*3\r\n$3\r\nSET\r\n";
     append_bulk(wire_, key);
     append_bulk(wire_, value);

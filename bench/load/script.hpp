@@ -23,6 +23,7 @@ struct script_shape {
   std::size_t patterns = 30;
   std::size_t value_bytes = 64;
   std::size_t pipeline = 1;
+  std::string family = "family";  // crowds with values of different sizes must not meet on a key
 };
 
 class script {
@@ -48,6 +49,6 @@ class script {
 };
 
 // family00007:00000042, the key of that number; families are what the proxy's patterns tell apart.
-[[nodiscard]] std::string key_of(std::size_t number, std::size_t patterns);
+[[nodiscard]] std::string key_of(std::string_view family, std::size_t number, std::size_t patterns);
 
 }  // namespace tidegate::load

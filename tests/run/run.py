@@ -123,7 +123,8 @@ def main():
 
     count = tally()
     begun = time.monotonic()
-    for path in sorted([*(ROOT / "tests/structure").glob("*_test.py"), *(ROOT / "tests/demo").glob("*_test.py")]):
+    for path in sorted([*(ROOT / "tests/structure").glob("*_test.py"), *(ROOT / "tests/demo").glob("*_test.py"),
+                        *(ROOT / "tests/bench").glob("*_test.py")]):
         run_suite(path, chosen.filter, chosen.logs, count)
     for preset in chosen.unit:
         run_units(preset, chosen.filter, chosen.logs, count, [])
