@@ -19,5 +19,9 @@ struct chosen_command {
 void add_serve(CLI::App& app, chosen_command& chosen);
 void add_check(CLI::App& app, chosen_command& chosen);
 void add_ttl(CLI::App& app, chosen_command& chosen);
+void add_cap(CLI::App& app, chosen_command& chosen);
+void add_block(CLI::App& app, chosen_command& chosen);
+void add_uncap(CLI::App& app, chosen_command& chosen);
+void add_caps(CLI::App& app, chosen_command& chosen);
 
 }  // namespace tidegate::cli

@@ -12,6 +12,7 @@
 #include "cli/command_line.hpp"
 #include "cli/log_lines.hpp"
 #include "config/load.hpp"
+#include "evidence/audit/cap_file.hpp"
 #include "proxy/admin/admin_server.hpp"
 #include "proxy/admin/version.hpp"
 #include "proxy/net/control_thread.hpp"
@@ -40,8 +41,8 @@ std::string listening_line(const config::config& config, const net::server& work
   return line;
 }
 
-admin::sources sources_of(const net::server& workers, const net::control_thread& control,
-                          const policy::foundations& base, std::shared_ptr<session::upstream_state> upstream) {
+admin::sources sources_of(const net::server& workers, net::control_thread& control, const policy::foundations& base,
+                          std::shared_ptr<session::upstream_state> upstream) {
   admin::sources from;
   from.registry = base.registry;
   from.upstream = std::move(upstream);
@@ -52,6 +53,10 @@ admin::sources sources_of(const net::server& workers, const net::control_thread&
   from.control_commands = &control.own_commands();
   from.snapshot = [&control] { return control.snapshot(); };
   from.not_ready = [&control] { return control.ready().reason; };
+  from.caps = {.all = [&control] { return control.caps().all(); },
+               .set = [&control](const policy::cap& one) { return control.caps().set(one); },
+               .lift = [&control](const std::string& client,
+                                  const std::string& who) { return control.caps().lift(client, who); }};
   from.tls = [&workers] {
     const net::server::tls_stats seen = workers.tls();
     return admin::tls_counts{seen.client_handshakes, seen.client_refused, seen.upstream_handshakes,
@@ -60,17 +65,30 @@ admin::sources sources_of(const net::server& workers, const net::control_thread&
   return from;
 }
 
+// Those that a restart takes up again. A file that cannot be read keeps nobody from serving.
+policy::cap_book kept_caps(const config::config& config) {
+  policy::cap_book book;
+  const auto kept = audit::load_caps(audit::paths_of(config).caps);
+  if (!kept) spdlog::error("caps: {}", kept.error());
+  for (const policy::cap& one : kept.value_or(std::vector<policy::cap>())) {
+    if (const auto set = book.set(one); !set) spdlog::error("caps: {}", set.error());
+  }
+  return book;
+}
+
 int run(const std::shared_ptr<const config::config>& config, std::ostream& out) {
   policy::foundations base{.registry = std::make_shared<attribution::registry>(),
                            .buckets = limiter::make_bucket_store(),
                            .commands = resp::command_table::builtin(),
                            .expire_options = true};
   const auto upstream = std::make_shared<session::upstream_state>();
+  const policy::cap_book caps = kept_caps(*config);
   const std::shared_ptr<const policy::snapshot> first =
-      policy::make_snapshot(config, base, 1, std::chrono::steady_clock::now().time_since_epoch().count());
+      policy::make_snapshot(config, base, 1, std::chrono::steady_clock::now().time_since_epoch().count(), caps.rules());
   net::server workers({.snapshot = first, .registry = base.registry, .upstream = upstream});
   net::control_thread control(
-      {.config_path = config->path, .foundations = base, .snapshot = first, .upstream = upstream}, workers);
+      {.config_path = config->path, .foundations = base, .snapshot = first, .upstream = upstream, .caps = caps},
+      workers);
   if (const auto started = workers.start(); !started) {
     spdlog::error("cannot start: {}", started.error());
     return 1;

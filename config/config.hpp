@@ -97,7 +97,8 @@ struct attribution {
 
 enum class limit_per : std::uint8_t { client, connection, pattern, rule };
 enum class limit_cost : std::uint8_t { command, element, byte };
-enum class limit_action : std::uint8_t { observe, delay, reject };
+// block: nothing passes, whatever is in the bucket; no file says it, a person does in mid-incident.
+enum class limit_action : std::uint8_t { observe, delay, reject, block };
 
 struct memory_pressure {
   double from = 0.6, to = 0.85, floor = 0.1;  // fractions of maxmemory; floor a fraction of the rate
@@ -118,6 +119,7 @@ struct limit_rule {
   std::optional<memory_pressure> memory;
   std::string owner;
   std::optional<std::chrono::sys_seconds> until;
+  bool begins_empty = false;  // a rule that is new has no burst to give
   std::uint32_t line = 0;
 };
 

@@ -58,6 +58,10 @@ bool enforces(const charge& item, steady_ns now) noexcept {
   return item.which->config.action != limit_action::observe && in_force(item, now);
 }
 
+bool blocks(const charge& item) noexcept {
+  return item.which->config.action == limit_action::block;
+}
+
 bool stands_in(const waiter* who, const charge& item) noexcept {
   return who != nullptr && who->where != nullptr && who->where == item.from;
 }
@@ -67,11 +71,13 @@ bool passes_lines(const waiter* who) noexcept {
 }
 
 bool would_admit(const charge& item, const waiter* who, steady_ns now) noexcept {
+  if (blocks(item)) return false;
   if (stands_in(who, item)) return item.from->is_first(*who) && item.from->covers(item.cost, now);
   return (passes_lines(who) || !item.from->anybody_waits()) && item.from->covers(item.cost, now);
 }
 
 bool take(const charge& item, const waiter* who, steady_ns now) noexcept {
+  if (blocks(item)) return false;
   if (stands_in(who, item)) return item.from->try_debit_first(*who, item.cost, now);
   return passes_lines(who) ? item.from->try_debit_past_line(item.cost, now) : item.from->try_debit(item.cost, now);
 }
@@ -107,6 +113,10 @@ hold held_by(const charge& item, std::uint32_t index, const waiter* who, steady_
   const auto max_delay = std::chrono::nanoseconds(rule.max_delay).count();
   const steady_ns waited = who != nullptr && who->since != 0 ? std::max<steady_ns>(now - who->since, 0) : 0;
   hold result;
+  if (blocks(item)) {
+    result.add(index, true, item.which->expires - std::min(now, item.which->expires));
+    return result;
+  }
   if (stands_in(who, item)) {
     // Its estimate may have grown (a lower rate, others' costs); it is what it has waited that counts then.
     const bool too_long = who->since != 0 && waited >= max_delay;
@@ -122,6 +132,7 @@ hold longest_hold(std::span<const charge> items, const waiter* who, steady_ns no
   hold longest;
   for (std::uint32_t i = 0; i < items.size(); ++i) {
     if (!enforces(items[i], now) || would_admit(items[i], who, now)) continue;
+    if (blocks(items[i])) return held_by(items[i], i, who, now);
     const hold one = held_by(items[i], i, who, now);
     // Before its turn a waiter keeps its place, whatever else may hold it later.
     if (stands_in(who, items[i])) return one;

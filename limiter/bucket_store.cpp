@@ -31,7 +31,7 @@ std::vector<rule_state*> bucket_store::adopt(const std::vector<config::limit_rul
 rule_state& bucket_store::adopt(const config::limit_rule& rule, steady_ns now, bool without_burst) {
   std::unique_ptr<rule_state>& place = rules_[rule.name];
   if (!place) {
-    place = std::make_unique<rule_state>(rule, now, without_burst);
+    place = std::make_unique<rule_state>(rule, now, without_burst || rule.begins_empty);
   } else if (place->per_ != rule.per || place->cost_ != rule.cost || !place->clock.suits(rule.rate)) {
     former_.push_back(std::exchange(place, std::make_unique<rule_state>(rule, now, true)));
   } else if (place->burst_ != burst_of(rule)) {

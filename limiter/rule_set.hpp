@@ -34,7 +34,8 @@
 
 namespace tidegate::limiter {
 
-inline constexpr std::size_t rules_max = 256;  // of a configuration; what stands behind is not in force
+inline constexpr std::size_t rules_max =
+    256 + 64;  // of a configuration, and of caps; what stands behind is not in force
 // Rules that one command can match; more are a config mistake at run time: counted, the first 16 hold.
 inline constexpr std::size_t rules_at_once_max = 16;
 

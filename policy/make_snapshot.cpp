@@ -14,12 +14,15 @@ std::vector<attribution::pattern_number> intern_all(attribution::registry& regis
 }  // namespace
 
 std::shared_ptr<const snapshot> make_snapshot(std::shared_ptr<const config::config> config, const foundations& base,
-                                              std::uint64_t generation, limiter::steady_ns now) {
+                                              std::uint64_t generation, limiter::steady_ns now,
+                                              std::vector<config::limit_rule> caps) {
   auto next = std::make_shared<snapshot>();
   next->generation = generation;
   next->commands = base.commands;
   next->expire_options = base.expire_options;
-  next->limits = std::make_shared<limiter::rule_set>(config->limits, base.buckets, base.commands, config->workers, now);
+  std::vector<config::limit_rule> rules = std::move(caps);
+  rules.insert(rules.end(), config->limits.begin(), config->limits.end());
+  next->limits = std::make_shared<limiter::rule_set>(rules, base.buckets, base.commands, config->workers, now);
   next->ttl = std::make_shared<const ttl::rule_set>(config->ttl);
   next->ladder = std::make_shared<const attribution::ladder>(config->attribution);
   next->patterns = std::make_shared<const attribution::pattern_set>(config->attribution.patterns);

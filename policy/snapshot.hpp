@@ -38,8 +38,10 @@ struct foundations {
   bool expire_options = true;
 };
 
+// caps: rules that stand in front of the configured ones.
 [[nodiscard]] std::shared_ptr<const snapshot> make_snapshot(std::shared_ptr<const config::config> config,
                                                             const foundations& base, std::uint64_t generation,
-                                                            limiter::steady_ns now);
+                                                            limiter::steady_ns now,
+                                                            std::vector<config::limit_rule> caps = {});
 
 }  // namespace tidegate::policy

@@ -42,7 +42,7 @@ response make_response(const admin_answer& answer, unsigned version, bool keep_a
     made.set("X-Frame-Options", "DENY");
     made.set("Referrer-Policy", "no-referrer");
   }
-  if (answer.allow_get) made.set(http::field::allow, "GET, HEAD");
+  if (!answer.allow.empty()) made.set(http::field::allow, answer.allow);
   if (answer.ask_for_token) made.set(http::field::www_authenticate, "Bearer");
   made.keep_alive(keep_alive);
   made.body() = answer.body;
@@ -136,6 +136,11 @@ asio::awaitable<bool> admin_server::state::exchange(beast::tcp_stream& stream, b
   asked.method = text(got.method_string());
   asked.target = text(got.target());
   asked.authorization = text(got[http::field::authorization]);
+  asked.body = got.body();
+  asked.user = text(got["X-Tidegate-User"]);
+  error_code unknown;
+  const std::string remote = stream.socket().remote_endpoint(unknown).address().to_string();
+  if (!unknown) asked.remote = remote;
   const admin_answer made =
       answer_admin(asked, given.from, snapshot->config->admin.token, bound.address().is_loopback());
   response answer = make_response(made, got.version(), got.keep_alive());

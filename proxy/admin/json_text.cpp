@@ -28,6 +28,8 @@ const char* text_of(config::limit_action action) {
       return "delay";
     case config::limit_action::reject:
       return "reject";
+    case config::limit_action::block:
+      return "block";
   }
   return "delay";
 }

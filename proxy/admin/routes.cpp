@@ -4,6 +4,8 @@
 #include <array>
 #include <optional>
 
+#include "proxy/admin/caps_api.hpp"
+#include "proxy/admin/config_view.hpp"
 #include "proxy/admin/json_view.hpp"
 #include "proxy/admin/live_view.hpp"
 #include "proxy/admin/metrics.hpp"
@@ -30,7 +32,9 @@ struct api_route {
   std::string_view path;
   view document;
 };
-constexpr std::array<api_route, 5> api_routes{{{"/api/v1/clients", clients_or_one},
+constexpr std::array<api_route, 7> api_routes{{{"/api/v1/caps", without_query<caps_json>},
+                                               {"/api/v1/clients", clients_or_one},
+                                               {"/api/v1/config", without_query<config_json>},
                                                {"/api/v1/limits", without_query<limits_json>},
                                                {"/api/v1/live", without_query<live_json>},
                                                {"/api/v1/patterns", without_query<patterns_json>},
@@ -84,12 +88,13 @@ admin_answer answer_admin(const admin_request& asked, const sources& from, std::
   if (path.starts_with("/api/v1/") && (!reads || (!loopback && api != api_routes.end()))) {
     if (auto refused = refuse_without_token(asked, token)) return *std::move(refused);
   }
+  if (auto caps = answer_caps(asked, path, from)) return *std::move(caps);
   const bool known =
       path == "/metrics" || path == "/healthz" || path == "/readyz" || page != nullptr || api != api_routes.end();
   if (!known) return error(404, "there is nothing here");
   if (!reads) {
     admin_answer answer = error(405, "this can only be read");
-    answer.allow_get = true;
+    answer.allow = "GET, HEAD";
     return answer;
   }
   if (path == "/healthz") return {.body = message_json("status", "ok")};

@@ -14,13 +14,16 @@ struct admin_request {
   std::string_view method;         // as sent
   std::string_view target;         // path and query, as sent
   std::string_view authorization;  // the header's value; empty = none
+  std::string_view body{};
+  std::string_view user{};    // X-Tidegate-User: a claim
+  std::string_view remote{};  // the peer's address
 };
 
 struct admin_answer {
   unsigned status = 200;
   std::string content_type = "application/json";
   std::string body;
-  bool allow_get = false;      // 405: say what is allowed
+  std::string allow{};         // 405: what is allowed
   bool ask_for_token = false;  // 401: say how to log in
   bool is_page = false;        // a file of the web page: say what it may fetch and run
 };

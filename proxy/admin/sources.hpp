@@ -1,4 +1,5 @@
-// Where the admin side reads from: everything it shows, as references and questions; it changes nothing.
+// Where the admin side reads from: everything it shows, as references and questions; and the one thing that it can
+// change, the caps.
 //
 // Thread safety: every member may be used from the admin thread while workers and control go on.
 // Ownership: what is pointed to outlives the admin server.
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "attribution/registry.hpp"
+#include "policy/cap_book.hpp"
 #include "policy/snapshot.hpp"
 #include "proxy/session/counter_map.hpp"
 #include "proxy/session/engine.hpp"
@@ -30,6 +32,13 @@ struct source_row {
   std::uint64_t writes = 0, bytes = 0, connections = 0, opened = 0;
 };
 
+// Whoever holds the caps; empty = nobody does. set and lift return when the change is in force, and may take seconds.
+struct cap_access {
+  std::function<std::vector<policy::cap>()> all;
+  std::function<policy::cap_change(const policy::cap&)> set;
+  std::function<policy::cap_change(const std::string& client, const std::string& who)> lift;
+};
+
 struct sources {
   std::shared_ptr<attribution::registry> registry;
   std::shared_ptr<session::upstream_state> upstream;
@@ -40,6 +49,7 @@ struct sources {
   std::function<tls_counts()> tls;         // may be empty
   std::function<std::vector<source_row>(std::string_view client)> client_sources;  // empty = not known
   std::int64_t started_at_ms = 0;  // Unix time; tells a screen that counters began anew
+  cap_access caps;
 };
 
 }  // namespace tidegate::admin

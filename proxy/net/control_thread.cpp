@@ -11,6 +11,7 @@
 #include <csignal>
 
 #include "config/load.hpp"
+#include "evidence/audit/cap_file.hpp"
 #include "proxy/net/control_connection.hpp"
 #include "proxy/net/file_watch.hpp"
 
@@ -65,14 +66,17 @@ struct control_thread::state {
         drain_timer(context),
         current(given.snapshot),
         loaded(given.snapshot->config),
+        caps(context, cap_options()),
         upstream(context, loaded->instance, loaded->upstream, given.upstream, connection_events()) {}
 
   control_connection::events connection_events();
+  cap_keeper::options cap_options();
   void wait_for_signal();
   void on_signal(int number);
   void watch_files();
   void reload(const char* cause);
   void publish(std::shared_ptr<const config::config> config);
+  std::shared_ptr<const policy::snapshot> renew();
   void learned(const std::vector<resp::upstream_command>& commands, bool expire_options);
   void info(const upstream_info& info);
   void memory(double fraction);
@@ -96,6 +100,7 @@ struct control_thread::state {
   double last_fraction = -1;
   bool memory_told = false, memory_known = false;
   std::string eviction_told;
+  cap_keeper caps;
   control_connection upstream;
 };
 
@@ -106,6 +111,20 @@ control_connection::events control_thread::state::connection_events() {
                             bool expire_options) { learned(commands, expire_options); },
           .info = [this](const upstream_info& seen) { info(seen); },
           .memory = [this](double fraction) { memory(fraction); }};
+}
+
+cap_keeper::options control_thread::state::cap_options() {
+  const audit::paths paths = audit::paths_of(*loaded);
+  return {.state_path = given.config_path.empty() ? std::string() : paths.caps,
+          .audit_path = given.config_path.empty() ? std::string() : paths.log,
+          .book = given.caps,
+          .publish =
+              [this] {
+                const std::shared_ptr<const policy::snapshot> next = renew();
+                workers.publish_rules(next);
+                return next->generation;
+              },
+          .in_use = [this] { return workers.generation_in_use(); }};
 }
 
 void control_thread::state::wait_for_signal() {
@@ -159,15 +178,20 @@ void control_thread::state::reload(const char* cause) {
 
 void control_thread::state::publish(std::shared_ptr<const config::config> config) {
   loaded = std::move(config);
+  if (const auto done = workers.publish(renew()); !done) log_lines(spdlog::level::warn, "reload", done.error());
+}
+
+// The next generation of what is loaded, with the caps in force.
+std::shared_ptr<const policy::snapshot> control_thread::state::renew() {
   std::shared_ptr<const policy::snapshot> next =
-      policy::make_snapshot(loaded, given.foundations, current->generation + 1, now_ns());
+      policy::make_snapshot(loaded, given.foundations, current->generation + 1, now_ns(), caps.rules());
   // Before a worker sees it: a reload must not open the gates for the second until the next INFO.
   next->limits->set_memory(last_fraction, now_ns());
   {
     const std::scoped_lock lock(mutex);
     current = next;
   }
-  if (const auto done = workers.publish(next); !done) log_lines(spdlog::level::warn, "reload", done.error());
+  return next;
 }
 
 void control_thread::state::learned(const std::vector<resp::upstream_command>& commands, bool expire_options) {
@@ -248,6 +272,7 @@ control_thread::~control_thread() = default;
 void control_thread::run() {
   state_->files.watch(watched_files(state_->given.config_path, *state_->loaded));
   state_->watch_files();
+  state_->caps.start();
   state_->upstream.start();
   state_->context.run();
 }
@@ -270,6 +295,10 @@ serving_state control_thread::ready() const {
   if (!upstream.reachable.load()) return {false, "the upstream is not reachable: " + state_->upstream.trouble()};
   if (upstream.cluster_mode.load()) return {false, "the upstream runs in cluster mode, which is not supported yet"};
   return {true, {}};
+}
+
+cap_keeper& control_thread::caps() noexcept {
+  return state_->caps;
 }
 
 const session::counter_map& control_thread::own_commands() const noexcept {

@@ -15,6 +15,7 @@
 
 #include "config/config.hpp"
 #include "policy/snapshot.hpp"
+#include "proxy/net/cap_keeper.hpp"
 #include "proxy/net/server.hpp"
 #include "proxy/session/counter_map.hpp"
 #include "proxy/session/engine.hpp"
@@ -34,6 +35,7 @@ class control_thread {
     policy::foundations foundations;
     std::shared_ptr<const policy::snapshot> snapshot;  // what the server was made with
     std::shared_ptr<session::upstream_state> upstream;
+    policy::cap_book caps;  // those that the snapshot was made with
   };
   // Takes the signals from here on: SIGTERM and SIGINT drain, SIGHUP reloads, SIGPIPE and SIGUSR* are ignored.
   control_thread(options opts, server& workers);
@@ -49,6 +51,8 @@ class control_thread {
   [[nodiscard]] std::shared_ptr<const policy::snapshot> snapshot() const;
   [[nodiscard]] serving_state ready() const;
   [[nodiscard]] const session::counter_map& own_commands() const noexcept;
+  // What people put in front of the configured limits.
+  [[nodiscard]] cap_keeper& caps() noexcept;
 
  private:
   struct state;

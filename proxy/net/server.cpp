@@ -191,6 +191,10 @@ std::expected<void, std::string> server::publish(std::shared_ptr<const policy::s
   return {};
 }
 
+void server::publish_rules(const std::shared_ptr<const policy::snapshot>& next) {
+  for (const auto& w : state_->workers) w->post_snapshot(next);
+}
+
 void server::set_upstream_addresses(std::vector<boost::asio::ip::tcp::endpoint> addresses) {
   const auto shared = std::make_shared<const address_list>(std::move(addresses));
   for (const auto& w : state_->workers) w->post_addresses(shared);

@@ -38,6 +38,8 @@ class server {
   // why. A change of `workers`, `listen` addresses or upstream TLS that needs a restart is reported in the error as
   // well.
   [[nodiscard]] std::expected<void, std::string> publish(std::shared_ptr<const policy::snapshot> next);
+  // The same where only the rules changed: certificates and addresses stay as they are.
+  void publish_rules(const std::shared_ptr<const policy::snapshot>& next);
   // Where new upstream connections go (tried in order); empty = nothing resolved: connecting fails at once. Also before
   // start().
   void set_upstream_addresses(std::vector<boost::asio::ip::tcp::endpoint> addresses);

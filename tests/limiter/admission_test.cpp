@@ -255,5 +255,66 @@ TEST(admit, two_lines_under_the_same_two_rules_do_not_send_one_another_back_and_
   EXPECT_LE(now, second / 1000 * 45) << "a token a millisecond for forty, and little lost";
 }
 
+TEST(admit, lets_nothing_pass_a_block_though_its_bucket_is_full) {
+  world w;
+  w.use({rule_of("block", 1, 1, limit_action::block)});
+  for (int i = 0; i < 3; ++i) {
+    charges& of = w.match({"SET", "k", "v"});
+    EXPECT_EQ(w.set->admit(of, nullptr, i * second).what, admission::rejected);
+  }
+  EXPECT_NEAR(tokens(w, 0, 0), 1, 1e-6) << "what is refused costs nothing";
+  EXPECT_EQ(w.match({"DEL", "k"}).size, 0U);
+  EXPECT_EQ(w.match({"GET", "k"}).size, 0U);
+}
+
+TEST(admit, is_refused_by_a_block_whatever_else_would_hold_it) {
+  world w;
+  w.use({rule_of("delays", 1, 1), rule_of("block", 1, 1, limit_action::block),
+         rule_of("rejects", 1, 1, limit_action::reject)});
+  for (int i = 0; i < 3; ++i) {
+    charges& of = w.match({"SET", "k", "v"});
+    const verdict refused = w.set->admit(of, nullptr, 0);
+    EXPECT_EQ(refused.what, admission::rejected);
+    EXPECT_EQ(refused.held_by, 1U);
+  }
+  EXPECT_NEAR(tokens(w, 0, 0), 1, 1e-6);
+}
+
+// Who waited in another rule's line when the block came does not pass at its turn.
+TEST(admit, refuses_a_waiter_when_a_block_comes) {
+  world w;
+  const auto delays = rule_of("delays", 1, 1);
+  w.use({delays});
+  EXPECT_EQ(w.set->admit(w.match({"SET", "k", "v"}), nullptr, 0).what, admission::admitted);
+  w.use({rule_of("block", 1, 1, limit_action::block), delays});
+  waiter who;
+  charges& of = w.match({"SET", "k", "v"});
+  of.items[1].from->join(who, of.items[1].cost, 0);
+  EXPECT_EQ(w.set->admit(of, &who, 5 * second).what, admission::rejected);
+  of.items[1].from->leave(who, 0);
+}
+
+TEST(admit, tells_a_blocked_client_when_the_block_ends_and_lets_it_pass_then) {
+  world w;
+  auto block = rule_of("block", 1, 1, limit_action::block);
+  const auto wall = std::chrono::system_clock::now();
+  block.until = std::chrono::ceil<std::chrono::seconds>(wall + std::chrono::seconds(60));
+  w.use({block});
+  charges& of = w.match({"SET", "k", "v"});
+  const verdict refused = w.set->admit(of, nullptr, 0);
+  EXPECT_GT(refused.wait, 58 * second);
+  EXPECT_LT(refused.wait, 62 * second);
+  EXPECT_EQ(w.set->admit(of, nullptr, 62 * second).what, admission::admitted);
+}
+
+TEST(admit, gives_no_burst_where_a_new_rule_begins_empty) {
+  world w;
+  auto cap = rule_of("cap", 10, 5);
+  cap.begins_empty = true;
+  w.use({cap});
+  EXPECT_EQ(w.set->admit(w.match({"SET", "k", "v"}), nullptr, 0).what, admission::wait);
+  EXPECT_EQ(w.set->admit(w.match({"SET", "k", "v"}), nullptr, second / 10 + 1).what, admission::admitted);
+}
+
 }  // namespace
 }  // namespace tidegate::limiter
