@@ -4,19 +4,20 @@ import dataclasses
 
 HAPROXY, NUTCRACKER, STUNNEL, DIRECT = "haproxy", "nutcracker", "stunnel", "redis itself"
 ON, OFF = "tidegate", "tidegate, policy off"
-PROXIES = {HAPROXY, NUTCRACKER, STUNNEL, ON, OFF}
+BARE, EVIDENCE = "tidegate, no ledger", "tidegate, ledger and capture"
+PROXIES = {HAPROXY, NUTCRACKER, STUNNEL, ON, OFF, BARE, EVIDENCE}
 # A peer that costs several times as much gets fewer commands, or the run is spent on waiting for it.
 SHARE_OF_COMMANDS = {STUNNEL: 0.25}
 
 
 @dataclasses.dataclass(frozen=True)
 class rate_row:
-    """CPU a command, in microseconds, and its ratio to haproxy's of the same round."""
+    """CPU a command, in microseconds, and its ratio to the reference's of the same round; `ours` is held to the bounds."""
     name: str
     title: str
     peers: tuple
     must: float
-    aim: float
+    aim: float | None
     commands: int  # a round; about two seconds
     client_tls: bool = False
     upstream_tls: bool = False
@@ -24,6 +25,8 @@ class rate_row:
     value: int = 64
     keys: int = 3000
     rate: int | None = None  # commands a second, open loop; None: closed loop
+    reference: str = HAPROXY
+    ours: str = ON
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +56,11 @@ RATE_ROWS = (
     rate_row("both-16", "TLS both sides, pipeline 16", TLS_BOTH, 0.90, 0.75, 800_000, client_tls=True, upstream_tls=True,
              pipeline=16),
     rate_row("open", "open loop, 10,000/s, pipeline 1", PLAIN, 0.98, 0.92, 20_000, rate=10_000),
+    # Both with the policy on. The reference is tidegate without evidence, so that the ratio is the evidence's price.
+    rate_row("evidence-1", "ledger and capture on, against off, pipeline 1", (BARE, EVIDENCE), 1.05, None, 160_000,
+             reference=BARE, ours=EVIDENCE),
+    rate_row("evidence-16", "ledger and capture on, against off, pipeline 16", (BARE, EVIDENCE), 1.05, None, 1_600_000,
+             pipeline=16, reference=BARE, ours=EVIDENCE),
 )
 
 COUNT_ROWS = (

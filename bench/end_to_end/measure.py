@@ -32,7 +32,9 @@ class bench:
         start_tidegate = functools.partial(peers.start_tidegate, binary=tidegate)
         self.starters = {matrix.HAPROXY: peers.start_haproxy, matrix.NUTCRACKER: peers.start_nutcracker,
                          matrix.STUNNEL: peers.start_stunnel, matrix.ON: start_tidegate,
-                         matrix.OFF: functools.partial(start_tidegate, policy=False)}
+                         matrix.OFF: functools.partial(start_tidegate, policy=False),
+                         matrix.BARE: functools.partial(start_tidegate, more=peers.EVIDENCE_OFF),
+                         matrix.EVIDENCE: functools.partial(start_tidegate, more=peers.EVIDENCE_ON)}
 
     def close(self):
         self.open.close()
@@ -86,8 +88,9 @@ class bench:
                 "cipher": told["cipher"]}
 
     def _rate_result(self, row, samples):
-        reference = [sample["cpu_us"] for sample in samples[matrix.HAPROXY]]
-        result = {"name": row.name, "title": row.title, "kind": "cpu", "must": row.must, "aim": row.aim, "peers": {}}
+        reference = [sample["cpu_us"] for sample in samples[row.reference]]
+        result = {"name": row.name, "title": row.title, "kind": "cpu", "must": row.must, "aim": row.aim,
+                  "reference": row.reference, "ours": row.ours, "peers": {}}
         for name, found in samples.items():
             one = {key: vars(figures.spread.of([sample[key] for sample in found]))
                    for key in ("commands_per_second", "p50_us", "p999_us", "proxy_share", "server_share", "generator_share")}
@@ -98,7 +101,7 @@ class bench:
                 one["cpu_us"] = vars(figures.spread.of(costs))
                 one["ratio"] = vars(figures.spread.of(figures.ratios(costs, reference)))
             result["peers"][name] = one
-        ours = result["peers"][matrix.ON]["ratio"]["median"]
+        ours = result["peers"][row.ours]["ratio"]["median"]
         result["met"], result["aim_met"] = figures.verdict(ours, row.must), figures.verdict(ours, row.aim)
         if row.name == matrix.POLICY_PRICE_ROW:
             price = figures.ratios([sample["cpu_us"] for sample in samples[matrix.ON]],
@@ -112,7 +115,7 @@ class bench:
     def run_count_row(self, row):
         """One peer after the other, each fresh: what memory one leaves behind must not be another's."""
         connections = min(row.connections, peers.CLIENTS_MAX - 100, (descriptors_max() - 300) // 2)
-        result = {"name": row.name, "title": row.title, "kind": row.kind, "must": row.must, "aim": row.aim,
+        result = {"name": row.name, "title": row.title, "kind": row.kind, "must": row.must, "aim": row.aim, "ours": matrix.ON,
                   "connections": connections, "peers": {}}
         for name in row.peers:
             # stunnel has no plain side: where the row is plain for the others, its clients speak TLS all the same.

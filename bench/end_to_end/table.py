@@ -28,7 +28,7 @@ def cell(result, name):
 
 
 def our_cell(result):
-    found = result["peers"][matrix.ON]
+    found = result["peers"][result["ours"]]
     return three(found["ratio"]) if result["kind"] == "cpu" else number(found["value"])
 
 

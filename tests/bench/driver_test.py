@@ -109,8 +109,8 @@ class the_rows(unittest.TestCase):
         self.assertEqual(len({row.name for row in rows}), len(rows))
         for row in rows:
             self.assertTrue(row.aim is None or row.aim <= row.must, row.name)
-            self.assertIn(matrix.ON, row.peers)
-            self.assertIn(matrix.HAPROXY, row.peers)
+            self.assertIn(getattr(row, "ours", matrix.ON), row.peers)
+            self.assertIn(getattr(row, "reference", matrix.HAPROXY), row.peers)
 
     def test_are_chosen_by_a_part_of_the_name(self):
         rates, counts = matrix.rows_named(["plain-1", "idle"])
@@ -121,6 +121,7 @@ class the_rows(unittest.TestCase):
     def test_say_in_the_table_what_is_not_met(self):
         costs = {"minimum": 1.0, "median": 2.0, "maximum": 3.0}
         result = {"name": "r", "title": "a row", "kind": "cpu", "must": 0.64, "aim": 0.60, "met": False, "aim_met": False,
+                  "ours": matrix.ON,
                   "peers": {matrix.HAPROXY: {"cpu_us": costs, "ratio": costs},
                             matrix.ON: {"cpu_us": costs, "ratio": {"minimum": 0.6, "median": 0.7, "maximum": 0.8}}}}
         line = table.main_table([result])[2]
@@ -169,6 +170,8 @@ class the_configurations(unittest.TestCase):
         if not os.path.exists(binary):
             self.skipTest(f"{binary} is not built")
         texts = [peers.tidegate_config(1, TLS, False, False, policy) for policy in (True, False)]
+        texts += [peers.tidegate_config(1, TLS, False, False, True, more=more)
+                  for more in (peers.EVIDENCE_OFF, peers.EVIDENCE_ON)]
         texts += [peers.tidegate_config(1, TLS, False, False, True, workers=at.workers, more=at.more)
                   for one in scaling.sweeps() for curve in one.curves.values() for at in (curve[0], curve[-1])]
         with tempfile.TemporaryDirectory() as folder:
