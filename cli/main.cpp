@@ -13,13 +13,14 @@ constexpr int wrong_usage = 2;
 
 // In the order of `tidegate --help`.
 constexpr std::array commands{
-    &tidegate::cli::add_serve,  //
-    &tidegate::cli::add_check,  //
-    &tidegate::cli::add_cap,    //
-    &tidegate::cli::add_block,  //
-    &tidegate::cli::add_uncap,  //
-    &tidegate::cli::add_caps,   //
-    &tidegate::cli::add_ttl,    //
+    &tidegate::cli::add_serve,   //
+    &tidegate::cli::add_check,   //
+    &tidegate::cli::add_cap,     //
+    &tidegate::cli::add_block,   //
+    &tidegate::cli::add_uncap,   //
+    &tidegate::cli::add_caps,    //
+    &tidegate::cli::add_ttl,     //
+    &tidegate::cli::add_policy,  //
 };
 
 int run(int argc, char** argv) {

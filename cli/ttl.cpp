@@ -1,11 +1,12 @@
 // `tidegate ttl …`: what old keys look like, which rules they want, and mending them. Here are only the options.
+#include "cli/ttl.hpp"
+
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "cli/command_line.hpp"
 #include "cli/keyspace/audit_view.hpp"
-#include "cli/ttl_fix.hpp"
 #include "config/quantity.hpp"
 
 namespace tidegate::cli {
@@ -72,6 +73,7 @@ void add_ttl(CLI::App& app, chosen_command& chosen) {
   ttl->require_subcommand(1);
   ttl->footer("Example:\n  tidegate ttl audit -c tidegate.yaml");
   add_audit(*ttl, chosen);
+  add_ttl_suggest(*ttl, chosen);
   add_ttl_fix(*ttl, chosen);
   add_ttl_approve(*ttl, chosen);
 }

@@ -1,6 +1,4 @@
 // `tidegate ttl fix` and `ttl approve`: which rules, whose yes, where the state is, and what came of it.
-#include "cli/ttl_fix.hpp"
-
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +10,7 @@
 
 #include "cli/keyspace/audit_view.hpp"
 #include "cli/keyspace/mend.hpp"
+#include "cli/ttl.hpp"
 #include "config/private_file.hpp"
 #include "config/quantity.hpp"
 

@@ -5,25 +5,20 @@
 #pragma once
 
 #include <array>
-#include <bit>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 
+#include "attribution/ttl_class.hpp"
+
 namespace tidegate::keyspace {
 
-inline constexpr std::size_t ttl_classes = 27;
+inline constexpr std::size_t ttl_classes = attribution::ttl_classes_timed;
+using attribution::ttl_class_of;
 
-[[nodiscard]] constexpr std::size_t ttl_class(std::int64_t ttl_ms) noexcept {
-  if (ttl_ms <= 1000) return 0;
-  const auto seconds = static_cast<std::uint64_t>((ttl_ms + 999) / 1000);
-  const auto k = static_cast<std::size_t>(std::bit_width(seconds - 1));
-  return k < ttl_classes ? k : ttl_classes - 1;
-}
 // The longest TTL of a class.
 [[nodiscard]] constexpr std::int64_t ttl_class_seconds(std::size_t k) noexcept {
-  return std::int64_t{1} << k;
+  return attribution::ttl_class_upper_seconds(k);
 }
 
 struct ttl_histogram {
@@ -32,7 +27,7 @@ struct ttl_histogram {
 
   void count(std::int64_t ttl_ms) noexcept {
     const bool first = total() == 0;
-    ++keys[ttl_class(ttl_ms)];
+    ++keys[ttl_class_of(ttl_ms)];
     if (first || ttl_ms < shortest_ms) shortest_ms = ttl_ms;
     if (first || ttl_ms > longest_ms) longest_ms = ttl_ms;
   }

@@ -154,14 +154,14 @@ TEST(Estimate, WeighsWhatWasMeasuredAtDifferentRates) {
 }
 
 TEST(TtlHistogram, HasClassesOfPowersOfTwo) {
-  EXPECT_EQ(ttl_class(1), 0U);
-  EXPECT_EQ(ttl_class(1000), 0U);
-  EXPECT_EQ(ttl_class(1001), 1U);
-  EXPECT_EQ(ttl_class(2000), 1U);
-  EXPECT_EQ(ttl_class(2001), 2U);
-  EXPECT_EQ(ttl_class(4000), 2U);
-  EXPECT_EQ(ttl_class(86'400'000LL * 364), 25U);
-  EXPECT_EQ(ttl_class(86'400'000LL * 365'000), ttl_classes - 1);
+  EXPECT_EQ(ttl_class_of(1), 0U);
+  EXPECT_EQ(ttl_class_of(1000), 0U);
+  EXPECT_EQ(ttl_class_of(1001), 1U);
+  EXPECT_EQ(ttl_class_of(2000), 1U);
+  EXPECT_EQ(ttl_class_of(2001), 2U);
+  EXPECT_EQ(ttl_class_of(4000), 2U);
+  EXPECT_EQ(ttl_class_of(86'400'000LL * 364), 25U);
+  EXPECT_EQ(ttl_class_of(86'400'000LL * 365'000), ttl_classes - 1);
   ttl_histogram keys;
   EXPECT_FALSE(keys.quantile(0.5).has_value());
   for (int i = 0; i < 9; ++i) keys.count(3000);

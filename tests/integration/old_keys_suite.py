@@ -1,0 +1,549 @@
+"""Old keys against real servers: counted exactly, mended without a miss, whatever interrupts it.
+
+The keyspace has the patterns of the runbook at their shares, and others beside them. Each key's expiry is read before
+and after, so that "none lengthened, no other touched" is compared key by key. With TIDEGATE_LONG the keyspace has a
+million keys, and the latency of other traffic is reported (not judged: the machine decides it).
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socketserver
+import sqlite3
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+from harness.processes import ROOT, binary, certificates, redis_server, tidegate, wait_until
+from harness.wire import error_reply, wire
+
+DAY = 86_400
+KEYS = 1_000_000 if os.environ.get("TIDEGATE_LONG") else 50_000
+# Of 6,658,630 keys in the runbook: pattern, how many, TTL in seconds.
+SHARES = [("MARKETING:COUPON:UNREAD:{}", 147_111, None), ("contact:userGroupLabel:set:{}", 177_450, None),
+          ("exchange:coupon:high:commodity:price:{}", 473, None), ("contact:last:activity:{}", 374_639, 364 * DAY),
+          ("user:profile:{}", 1_500_000, None), ("cart:{}:items", 798_675, None), ("session:{}", 3_660_282, 20 * 60 * 60)]
+ALL = sum(share for _, share, _ in SHARES)
+RULES = {"MARKETING:COUPON:UNREAD:*": ("60d", None), "contact:userGroupLabel:set:*": ("30d", None),
+         "exchange:coupon:high:commodity:price:*": ("7d", None), "contact:last:activity:*": (None, "90d")}
+SECONDS = {"7d": 7 * DAY, "30d": 30 * DAY, "60d": 60 * DAY, "90d": 90 * DAY}
+CONFIGURED = [{"pattern": pattern, "jitter": "10%", **({"default": default} if default else {}), **({"max": most} if most else {})}
+              for pattern, (default, most) in RULES.items()]
+
+
+def pipelined(connection, commands, batch=1000):
+    answers = []
+    for begin in range(0, len(commands), batch):
+        part = commands[begin:begin + batch]
+        connection.send_raw(b"".join(wire.encode(*command) for command in part))
+        answers += [connection.read() for _ in part]
+    return answers
+
+
+def fill(connection, keys=KEYS):
+    commands = []
+    for pattern, share, ttl in SHARES:
+        for i in range(max(1, keys * share // ALL)):
+            key = pattern.format(i)
+            if ":set:" in key:
+                commands.append(("SADD", key, "1", "2", "3"))
+            else:
+                commands.append(("SET", key, "x" * (i % 40), *(("EX", ttl) if ttl else ())))
+    pipelined(connection, commands)
+    return len(commands)
+
+
+def expiries(connection):
+    """Every key and the absolute time of its end in ms; -1 = none."""
+    keys = connection.call("KEYS", "*")
+    return dict(zip(keys, pipelined(connection, [("PEXPIRETIME", key) for key in keys])))
+
+
+def rule_of(key):
+    for pattern, rule in RULES.items():
+        if key.startswith(pattern[:-1].encode()):
+            return rule
+    return None
+
+
+class old_keys(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tidegate-old-keys-"))
+        self.addCleanup(shutil.rmtree, self.folder, True)
+
+    def start(self, **how):
+        server = redis_server(**how)
+        self.addCleanup(server.stop)
+        return server
+
+    def bare(self, server):
+        connection = wire(server)
+        self.addCleanup(connection.close)
+        return connection
+
+    def configured(self, server, **more):
+        path = self.folder / "tidegate.yaml"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps({"listen": [{"address": "127.0.0.1:6380"}], "upstream": {"url": server.url},
+                                    "ttl": CONFIGURED, "ledger": "off", **more}))
+        return path
+
+    def spawn(self, *arguments, environment=None):
+        child = subprocess.Popen([binary(), *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True,
+                                 env={**os.environ, "XDG_STATE_HOME": str(self.folder), **(environment or {})})
+        self.addCleanup(child.kill)
+        return child
+
+    def run_tidegate(self, *arguments, status=0, environment=None):
+        child = self.spawn(*arguments, environment=environment)
+        out, err = child.communicate(timeout=550)
+        self.assertEqual(child.returncode, status, f"{arguments}\n{out}\n{err}")
+        return out, err
+
+    def json_of(self, *arguments, **how):
+        return json.loads(self.run_tidegate(*arguments, "--format", "json", "-q", **how)[0])
+
+    def assert_mended(self, before, after, began):
+        now = time.time() * 1000
+        self.assertEqual(before.keys(), after.keys())
+        for key, was in before.items():
+            rule, is_now = rule_of(key), after[key]
+            if rule is None:
+                self.assertEqual(is_now, was, f"{key} is none of the patterns'")
+                continue
+            default, most = (SECONDS.get(ttl) for ttl in rule)
+            self.assertNotEqual(is_now, -1, f"{key} has no TTL")
+            if was != -1:
+                self.assertLessEqual(is_now, was, f"{key} was lengthened")
+            given = default or most
+            self.assertLessEqual(is_now, now + given * 1000, key)
+            self.assertGreaterEqual(is_now, began + given * 900 - 2000, key)
+
+    # --- mending
+
+    def test_mends_every_key_of_its_patterns_and_no_other_though_it_is_interrupted_twice(self):
+        server = self.start()
+        bare = self.bare(server)
+        fill(bare)
+        before = expiries(bare)
+        to_give = sum(1 for key, was in before.items() if was == -1 and rule_of(key))
+        had = sum(1 for was in before.values() if was != -1)
+        began = time.time() * 1000
+        arguments = ["ttl", "fix", "-c", self.configured(server), "--yes", "-q"]
+        rate = [] if os.environ.get("TIDEGATE_LONG") else ["--rate", "4000/s"]
+
+        def given():
+            return int(bare.call("INFO", "keyspace").split(b"expires=")[1].split(b",")[0]) - had
+
+        with other_traffic(server) as traffic:
+            child = self.spawn(*arguments, *rate)
+            wait_until(lambda: given() > to_give // 6, 300, "some keys mended")
+            child.send_signal(signal.SIGINT)
+            _, err = child.communicate(timeout=60)
+            self.assertEqual(child.returncode, 1, err)
+            self.assertIn("--resume goes on", err)
+            at_interrupt = given()
+            self.assertLess(at_interrupt, to_give)
+
+            child = self.spawn(*arguments, *rate, "--resume")
+            wait_until(lambda: given() > at_interrupt + to_give // 6, 300, "more keys mended")
+            child.kill()
+            child.communicate()
+            self.assertLess(given(), to_give)
+
+            child = self.spawn(*arguments, *rate, "--resume", "--format", "json")
+            out, err = child.communicate(timeout=550)
+            self.assertEqual(child.returncode, 0, err)
+        traffic.report("while keys are mended")
+        self.assertEqual(list((self.folder / "tidegate").iterdir()), [], "a finished run leaves no state")
+        bare.call("DEL", *traffic.keys)
+        self.assert_mended(before, expiries(bare), began)
+        self.assertLess(sum(one["given"] for one in json.loads(out)["patterns"]), to_give,
+                        "the last run went on where the others stood")
+
+    def test_spreads_the_ends_by_jitter(self):
+        server = self.start()
+        bare = self.bare(server)
+        pipelined(bare, [("SET", f"a:{i}", "x") for i in range(500)])
+        self.run_tidegate("ttl", "fix", "--url", server.url, "--pattern", "a:*", "--default", "1000s", "--jitter", "50%",
+                          "--yes", "-q")
+        ttls = pipelined(bare, [("TTL", f"a:{i}") for i in range(500)])
+        self.assertLessEqual(max(ttls), 1000)
+        self.assertGreaterEqual(min(ttls), 480)
+        self.assertGreater(len(set(ttls)), 100)
+
+    def test_matches_as_the_rules_do_and_not_as_redis_globs_do(self):
+        server = self.start()
+        bare = self.bare(server)
+        keys = ["a[1]:x", "a1:x", "a[1]:", "a\\[1]:x", "b?c", "bxc", "bc"]
+        for key in keys:
+            bare.call("SET", key, "v")
+        self.run_tidegate("ttl", "fix", "--url", server.url, "--pattern", "a[1]:*", "--default", "1h", "--yes", "-q")
+        self.assertEqual([key for key in keys if bare.call("TTL", key) != -1], ["a[1]:x", "a[1]:"])
+        self.run_tidegate("ttl", "fix", "--url", server.url, "--pattern", "b?c", "--default", "1h", "--yes", "-q")
+        self.assertEqual([key for key in keys if bare.call("TTL", key) != -1], ["a[1]:x", "a[1]:", "b?c", "bxc"])
+
+    def test_changes_nothing_in_a_dry_run(self):
+        server = self.start()
+        bare = self.bare(server)
+        count = fill(bare, 5000)
+        before = expiries(bare)
+        found = self.json_of("ttl", "fix", "-c", self.configured(server), "--dry-run")
+        self.assertEqual(expiries(bare), before)
+        self.assertEqual(bare.call("DBSIZE"), count)
+        wanted = {pattern: sum(1 for key in before if key.startswith(pattern[:-1].encode())) for pattern in RULES}
+        self.assertEqual({one["pattern"]: one["given"] + one["cut"] for one in found["patterns"]}, wanted)
+        self.assertTrue(all(one["bytes"] > 0 for one in found["patterns"]))
+        self.assertEqual(sum(one["keys"] for one in found["ttl_after"]["histogram"]), sum(wanted.values()))
+
+    def test_wants_a_yes_where_nobody_can_be_asked(self):
+        server = self.start()
+        bare = self.bare(server)
+        bare.call("SET", "a:1", "x")
+        _, err = self.run_tidegate("ttl", "fix", "--url", server.url, "--pattern", "a:*", "--default", "1h", status=2)
+        self.assertIn("--yes", err)
+        self.assertEqual(bare.call("TTL", "a:1"), -1)
+
+    def test_begins_anew_at_a_server_that_is_another_process(self):
+        server = self.start()
+        bare = self.bare(server)
+        pipelined(bare, [("SET", f"a:{i}", "x") for i in range(3000)])
+        arguments = ["ttl", "fix", "--url", server.url, "--pattern", "a:*", "--default", "1h", "--yes"]
+        child = self.spawn(*arguments, "--rate", "200/s")
+        wait_until(lambda: list(self.folder.glob("tidegate/*.json")), 60, "a state")
+        child.send_signal(signal.SIGINT)
+        child.communicate(timeout=60)
+        state_path = next(self.folder.glob("tidegate/*.json"))
+        state = json.loads(state_path.read_text())
+        self.assertNotEqual(state["cursor"], 0)
+        # As a failover leaves it: the cursor came from a process that is no more.
+        state["run_id"] = "0" * 40
+        state_path.write_text(json.dumps(state))
+        for i in range(3000):  # what the first run did is lost with the process
+            bare.send("PERSIST", f"a:{i}")
+        for _ in range(3000):
+            bare.read()
+        _, err = self.run_tidegate(*arguments, "--resume", "--rate", "50000/s")
+        self.assertIn("begins anew", err)
+        self.assertNotIn(-1, pipelined(bare, [("TTL", f"a:{i}") for i in range(3000)]))
+
+    def test_gives_way_when_the_upstream_fills(self):
+        server = self.start(arguments=[["maxmemory", "3mb"], ["maxmemory-policy", "noeviction"]])
+        bare = self.bare(server)
+        pipelined(bare, [("SET", f"a:{i}", "x") for i in range(2000)])
+        used = int(bare.call("INFO", "memory").split(b"used_memory:")[1].split(b"\r")[0])
+        bare.call("CONFIG", "SET", "maxmemory", str(used + used // 100))
+        found = self.json_of("ttl", "fix", "--url", server.url, "--pattern", "a:*", "--default", "1h", "--yes", "--rate", "4000/s")
+        self.assertGreater(found["slowed"], 0)
+        self.assertEqual(found["given"], 2000)
+
+    # --- where it connects to
+
+    def test_asks_a_server_before_7_0_by_script(self):
+        server = self.start()
+        bare = self.bare(server)
+        for i in range(300):
+            bare.call("SET", f"a:{i}", "x", *(("EX", "9000000") if i % 3 == 0 else ("EX", "50") if i % 3 == 1 else ()))
+        with server_without_expire_options(server) as port:
+            self.run_tidegate("ttl", "fix", "--url", f"redis://127.0.0.1:{port}", "--pattern", "a:*", "--default", "1h",
+                              "--max", "2h", "--yes", "-q")
+        ttls = pipelined(bare, [("TTL", f"a:{i}") for i in range(300)])
+        for i, ttl in enumerate(ttls):
+            most = (7200, 50, 3600)[i % 3]
+            self.assertTrue(most - 20 <= ttl <= most, f"{i}: {ttl}")
+
+    def test_goes_through_the_proxy_under_a_name_of_its_own(self):
+        server = self.start()
+        bare = self.bare(server)
+        fill(bare, 4000)
+        before = expiries(bare)
+        began = time.time() * 1000
+        with tidegate(server, more={"attribution": {"patterns": list(RULES)}}) as proxy:
+            found = self.json_of("ttl", "fix", "-c", self.configured(server), "--through", f"redis://127.0.0.1:{proxy.port}",
+                                 "--yes")
+            text = proxy.get("/metrics")[1]
+        lines = [line for line in text.splitlines() if line.startswith("tidegate_writes_total{")
+                 and 'client="tidegate-ttl-fix"' in line and 'command="expire"' in line]
+        self.assertEqual(sum(float(line.rsplit(" ", 1)[1]) for line in lines), found["given"] + found["cut"] + 1,
+                         "each EXPIRE, and the one that asks whether NX is known")
+        self.assert_mended(before, expiries(bare), began)
+
+    def test_verifies_the_server_and_hides_the_password(self):
+        tls = certificates()
+        self.addCleanup(tls.remove)
+        server = self.start(tls=tls, arguments=[["requirepass", "hushhush"]])
+        url = f"rediss://default@127.0.0.1:{server.port}?ca={tls.ca}"
+        environment = {"TIDEGATE_SERVER_PASSWORD": "hushhush"}
+        self.assertEqual(self.json_of("ttl", "audit", "--url", url, environment=environment)["total"]["keys"], 0)
+        secret = self.folder / "secret"
+        secret.write_text("hushhush\n")
+        secret.chmod(0o600)
+        self.json_of("ttl", "audit", "--url", url, "--password-file", secret)
+        secret.chmod(0o644)
+        out, err = self.run_tidegate("ttl", "audit", "--url", url, "--password-file", secret, status=2)
+        self.assertIn("chmod 600", err)
+        for wrong in (f"rediss://default:hushhush@127.0.0.1:{server.port}",
+                      f"rediss://default:hushhush@localhost:1?ca={tls.ca}",
+                      f"rediss://default:hushhush@127.0.0.1:{server.port}/x?ca={tls.ca}", "rediss://default:hushhush@"):
+            child = self.spawn("ttl", "audit", "--url", wrong)
+            out, err = child.communicate(timeout=60)
+            self.assertNotEqual(child.returncode, 0, wrong)
+            self.assertNotIn("hushhush", out + err)
+
+    def test_refuses_a_cluster_and_a_replica_with_the_reason(self):
+        cluster = self.start(arguments=[["cluster-enabled", "yes"]])
+        _, err = self.run_tidegate("ttl", "audit", "--url", cluster.url, status=1)
+        self.assertIn("cluster mode", err)
+        primary = self.start()
+        replica = self.start(arguments=[["replicaof", "127.0.0.1", str(primary.port)]])
+        _, err = self.run_tidegate("ttl", "fix", "--url", replica.url, "--pattern", "a:*", "--default", "1h", "--yes", status=1)
+        self.assertIn("replica", err)
+
+    def test_says_which_right_is_missing(self):
+        server = self.start()
+        bare = self.bare(server)
+        bare.call("SET", "a:1", "x")
+        bare.call("ACL", "SETUSER", "reader", "on", ">pw", "~*", "+@all", "-expire")
+        _, err = self.run_tidegate("ttl", "fix", "--url", f"redis://reader:pw@127.0.0.1:{server.port}", "--pattern", "a:*",
+                                   "--default", "1h", "--yes", status=1)
+        self.assertIn("+expire", err)
+
+    # --- the plan
+
+    def test_runs_a_plan_only_as_a_second_person_approved_it(self):
+        server, other = self.start(), self.start()
+        bare = self.bare(server)
+        fill(bare, 2000)
+        before = expiries(bare)
+        began = time.time() * 1000
+        plan = self.folder / "plan.json"
+        self.run_tidegate("ttl", "fix", "-c", self.configured(server), "--dry-run", "--plan", plan, "--by", "anna", "-q")
+        run = ["ttl", "fix", "--url", server.url, "--plan", plan, "-q"]
+        self.assertIn("nobody has approved", self.run_tidegate(*run, status=1)[1])
+        self.assertIn("second person", self.run_tidegate("ttl", "approve", "--plan", plan, "--by", "anna", status=1)[1])
+        out, _ = self.run_tidegate("ttl", "approve", "--plan", plan, "--by", "ben")
+        self.assertIn("contact:userGroupLabel:set:*", out)
+        self.assertIn("made for", self.run_tidegate("ttl", "fix", "--url", other.url, "--plan", plan, status=1)[1])
+        text = plan.read_text()
+        plan.write_text(text.replace("5184000000", "5184000"))  # 60 days to 86 minutes
+        self.assertIn("edited", self.run_tidegate(*run, status=1)[1])
+        self.assertEqual(expiries(bare), before)
+        plan.write_text(text)
+        self.run_tidegate(*run, "--verify")
+        self.assert_mended(before, expiries(bare), began)
+
+    # --- counting
+
+    def test_counts_each_key_once_and_finds_the_patterns_that_nobody_named(self):
+        server = self.start(arguments=[["maxmemory", "1gb"], ["maxmemory-policy", "allkeys-lfu"]])
+        bare = self.bare(server)
+        count = fill(bare, 30_000)
+        found = self.json_of("ttl", "audit", "--url", server.url)
+        self.assertEqual(found["total"]["keys"], count)
+        self.assertTrue(found["exact"])
+        rows = {row["pattern"]: row for row in found["patterns"]}
+        for pattern, share, ttl in SHARES:
+            row = rows[pattern.replace("{}", "*")]
+            keys = max(1, 30_000 * share // ALL)
+            self.assertEqual(row["keys"], keys, pattern)
+            self.assertEqual(row["without_ttl"], 0 if ttl else keys, pattern)
+        everything = pipelined(bare, [("MEMORY", "USAGE", key) for key in bare.call("KEYS", "*")])
+        memory = found["total"]["bytes"]
+        self.assertAlmostEqual(memory["estimate"] / sum(everything), 1, delta=0.1)
+        self.assertLess(memory["keys_measured"], count / 10)
+        self.assertGreater(rows["session:*"]["frequency"]["sampled"], 0)
+
+    def test_counts_each_key_once_though_the_table_shrinks_and_keys_come_and_go(self):
+        server = self.start()
+        bare = self.bare(server)
+        pipelined(bare, [("SET", f"kept:{i}", "x") for i in range(20_000)])
+        pipelined(bare, [("SET", f"gone:{i}", "x") for i in range(100_000)])
+        child = self.spawn("ttl", "audit", "--url", server.url, "--format", "json", "--rate", "20000/s")
+        wait_until(lambda: b"name=tidegate-ttl-audit" in bare.call("CLIENT", "LIST"), 30, "the audit's connection")
+        for begin in range(0, 100_000, 1000):
+            bare.call("UNLINK", *[f"gone:{i}" for i in range(begin, begin + 1000)])
+        out, err = child.communicate(timeout=300)
+        self.assertEqual(child.returncode, 0, err)
+        rows = {row["pattern"]: row for row in json.loads(out)["patterns"]}
+        self.assertEqual(rows["kept:*"]["keys"], 20_000)
+
+    def test_leaves_the_use_of_keys_as_it_was(self):
+        server = self.start()
+        bare = self.bare(server)
+        pipelined(bare, [("SET", f"a:{i}", "x") for i in range(50)])
+        wait_until(lambda: bare.call("OBJECT", "IDLETIME", "a:1") >= 2, 60, "keys that idle")
+        self.json_of("ttl", "audit", "--url", server.url)
+        self.assertGreaterEqual(min(pipelined(bare, [("OBJECT", "IDLETIME", f"a:{i}") for i in range(50)])), 2)
+
+
+    # --- what follows from the counts
+
+    def ledger(self, rows):
+        """A ledger as the proxy leaves it: rows of (client, pattern, command, commands, without TTL, longest TTL s)."""
+        schema = (ROOT / "evidence/ledger/schema.cpp").read_text().split('R"sql(')[1].split(')sql"')[0]
+        path = self.folder / "ledger.db"
+        book = sqlite3.connect(path)
+        book.executescript(schema)
+        book.execute("INSERT INTO meta VALUES ('schema_version', '1')")
+        now = int(time.time() * 1000)
+        book.execute("INSERT INTO run VALUES (1, 'it', 'test', ?, NULL, 10000, ?)", (now - 60_000, now))
+        book.execute("INSERT INTO source VALUES (1, '10.0.3.7')")
+        for number, (client, pattern, command, commands, without, longest) in enumerate(rows):
+            identifiers = []
+            for table, column, value in (("client", "name", client), ("command", "name", command), ("pattern", "glob", pattern)):
+                book.execute(f"INSERT OR IGNORE INTO {table} ({column}) VALUES (?)", (value,))
+                identifiers.append(book.execute(f"SELECT id FROM {table} WHERE {column} = ?", (value,)).fetchone()[0])
+            histogram = {"none": [without, 10 * without]} if without else {}
+            if longest:
+                histogram[str(max(0, (longest - 1).bit_length()))] = [commands - without, 10 * (commands - without)]
+            book.execute("INSERT INTO write_bucket VALUES (1, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, 0, NULL, ?)",
+                         (now - 30_000 + number, identifiers[0], identifiers[1], identifiers[2], commands, commands,
+                          commands * 10, without, longest and longest * 1000, longest and longest * 1000, json.dumps(histogram)))
+        book.commit()
+        book.close()
+        return path
+
+    def test_suggests_rules_that_check_accepts_and_says_who_needs_them(self):
+        server = self.start()
+        bare = self.bare(server)
+        fill(bare, 20_000)
+        book = self.ledger([("isales-campaign", "user:profile:*", "set", 5000, 4000, 7 * DAY - 100),
+                            ("isales-batch", "user:profile:*", "set", 300, 300, None),
+                            ("shop", "cart:*:items", "set", 900, 900, None),
+                            ("shop", "session:*", "set", 900, 0, 1200)])
+        config = self.configured(server, ledger={"path": str(book)})
+        yaml, _ = self.run_tidegate("ttl", "suggest", "-c", config, "-q")
+        self.assertIn("isales-campaign (4,000), isales-batch (300)", yaml)
+        self.assertIn('{ pattern: "user:profile:*", default: 7d, jitter: 10% }', yaml)
+        self.assertIn('{ pattern: "cart:*:items", default: 30d, jitter: 10%, mode: observe }', yaml)
+        self.assertNotIn("session:", yaml)
+        self.assertNotIn("MARKETING", yaml, "the file has a rule for it")
+        pasted = self.folder / "pasted.yaml"
+        pasted.write_text(f'listen: [ {{ address: "127.0.0.1:6380" }} ]\nupstream: {{ url: "{server.url}" }}\nledger: off\n{yaml}')
+        self.run_tidegate("check", "-c", pasted, "--offline")
+        only = self.json_of("ttl", "suggest", "-c", config, "--from", "ledger")["ttl"]
+        self.assertEqual({rule["pattern"] for rule in only}, {"user:profile:*", "cart:*:items"})
+        self.assertTrue(all(rule["keys"] == 0 for rule in only))
+
+    def test_says_what_eviction_may_take_and_what_a_change_would_expose(self):
+        server = self.start(arguments=[["maxmemory", "1gb"], ["maxmemory-policy", "volatile-lfu"]])
+        bare = self.bare(server)
+        count = fill(bare, 20_000)
+        view = self.json_of("policy", "-c", self.configured(server))
+        before = expiries(bare)
+        with_ttl = sum(1 for was in before.values() if was != -1)
+        ruled = sum(1 for key, was in before.items() if was == -1 and rule_of(key))
+        self.assertEqual(view["keys"], count)
+        self.assertEqual(view["policy"], "volatile-lfu")
+        self.assertEqual(view["evictable"]["now"]["keys"], with_ttl)
+        self.assertEqual(view["evictable"]["allkeys"]["keys"], count)
+        self.assertEqual(view["evictable"]["volatile_after_rules"]["keys"], with_ttl + ruled)
+        self.assertEqual(view["exposed"][0]["pattern"], "user:profile:*")
+        self.assertIn(view["exposed"][0]["likelihood"], ("low", "medium", "high"))
+        text, _ = self.run_tidegate("policy", "--url", server.url, "-q")
+        self.assertIn("What allkeys-* would expose", text)
+
+
+class other_traffic:
+    """An application beside: one GET or SET after the other; how long each took."""
+
+    def __init__(self, server):
+        self.keys = [f"traffic:{i}" for i in range(100)]
+        self._connection = wire(server)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._times = []
+        self._alone = self._measure(3000)
+
+    def _once(self, i):
+        begin = time.perf_counter()
+        if i % 2:
+            self._connection.call("GET", self.keys[i % 100])
+        else:
+            self._connection.call("SET", self.keys[i % 100], "v")
+        return time.perf_counter() - begin
+
+    def _measure(self, count):
+        times = []
+        for i in range(count):
+            times.append(self._once(i))
+            time.sleep(0.0005)  # an application thinks between two commands
+        return times
+
+    def _run(self):
+        while not self._stopped.is_set():
+            self._times += self._measure(50)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stopped.set()
+        self._thread.join()
+        self._connection.close()
+
+    def report(self, what):
+        def percentile(times, share):
+            return sorted(times)[int(len(times) * share)] * 1e6
+        print(f"latency of other traffic, us: alone p50 {percentile(self._alone, .5):.0f} p99 {percentile(self._alone, .99):.0f};"
+              f" {what} p50 {percentile(self._times, .5):.0f} p99 {percentile(self._times, .99):.0f}"
+              f" ({len(self._times)} commands)", flush=True)
+
+
+class server_without_expire_options:
+    """A relay that answers EXPIRE with four words as Redis 6 does, and passes everything else."""
+
+    def __init__(self, server):
+        class handler(socketserver.BaseRequestHandler):
+            def handle(self):
+                with wire(server) as upstream:
+                    reader = wire(self)
+                    while True:
+                        try:
+                            command = reader.read()
+                        except (EOFError, OSError):
+                            return
+                        if command[0].upper() == b"EXPIRE" and len(command) == 4:
+                            self.request.sendall(b"-ERR wrong number of arguments for 'expire' command\r\n")
+                        else:
+                            upstream.send(*command)
+                            self.request.sendall(reply_bytes(upstream.read()))
+
+            def connect(self, _timeout):
+                return self.request
+
+        self._relay = socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler)
+        self._relay.daemon_threads = True
+
+    def __enter__(self):
+        threading.Thread(target=self._relay.serve_forever, daemon=True).start()
+        return self._relay.server_address[1]
+
+    def __exit__(self, *_):
+        self._relay.shutdown()
+        self._relay.server_close()
+
+
+def reply_bytes(value):
+    if isinstance(value, error_reply):
+        return b"-%s\r\n" % value.encode()
+    if isinstance(value, int):
+        return b":%d\r\n" % value
+    if value is None:
+        return b"$-1\r\n"
+    if isinstance(value, list):
+        return b"*%d\r\n" % len(value) + b"".join(map(reply_bytes, value))
+    data = value if isinstance(value, bytes) else value.encode()
+    return b"$%d\r\n%s\r\n" % (len(data), data)
+
+
+if __name__ == "__main__":
+    unittest.main()
