@@ -20,6 +20,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -80,6 +81,16 @@ struct verdict {
   std::uint64_t observed = 0;  // bitmask over the first 64 charges: observe rules that would have held it
 };
 
+// How much a rule would let one session do at this moment.
+struct quota {
+  const rule* which = nullptr;
+  double rate = 0;                // tokens a second now
+  double share = 1;               // of its configured rate, under memory pressure
+  std::optional<double> tokens;   // in the bucket, below 0 after a cost above the burst; none = it depends on the key
+  std::optional<steady_ns> wait;  // until the next token has its turn; `never` where a block has no end
+  bool others_wait = false;       // a line stands before it
+};
+
 class rule_set {
  public:
   // store: kept over reloads. table: for command names. Rules past their `until` never match; `wall` is the time of day
@@ -112,6 +123,12 @@ class rule_set {
   [[nodiscard]] verdict admit(charges& of, const waiter* who, steady_ns now) noexcept {
     return admit(of.all(), who, now);
   }
+
+  // What holds for a session: of every rule in force that its client meets; with a key only of those that the key
+  // meets, and with the buckets of `pattern`, which must be the key's. Debits nothing. Not for the steady path: it
+  // allocates.
+  [[nodiscard]] std::vector<quota> quotas(const binding& session, std::optional<std::string_view> key,
+                                          attribution::pattern_number pattern, steady_ns now);
 
   // Memory pressure: the share of maxmemory in use, or a negative number when unknown or stale. Sets the rates. On the
   // one rule_set in force.

@@ -154,6 +154,12 @@ struct engine::state {
   void unhold(session& s);
   void emit_local(upstream_connection& c);
 
+  // --- tidegate_command.cpp: TIDEGATE WHOAMI | QUOTA | HELP
+  [[nodiscard]] static bool is_for_tidegate(const resp::command_spec& spec, const resp::request& request) noexcept;
+  step answer_tidegate(session& s, const resp::command_spec& spec, const resp::request& request);
+  void append_whoami(const session& s, std::string& out) const;
+  void append_quotas(const session& s, const resp::request& request, std::string& out);
+
   // --- forwarding.cpp: from decision to bytes
   enum class ruling : std::uint8_t { send, answered, held };
   [[nodiscard]] ruling decide(session& s, const resp::command_spec& spec, const resp::request& request, bool queued,

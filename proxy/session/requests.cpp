@@ -266,6 +266,9 @@ step engine::state::dispatch(session& s, const resp::command_spec& spec, const r
     close_after_replies(s);
     return step::taken;
   }
+  if (spec.dedicated == resp::dedicate::unknown && !s.unframed && is_for_tidegate(spec, request)) {
+    return answer_tidegate(s, spec, request);
+  }
   if (spec.kind == resp::special::quit && !s.unframed) {
     note_command(s, spec);
     reply_locally(s, "+OK\r\n");

@@ -74,7 +74,8 @@ TEST(Login, ASlowReaderWhoseLoginFailedDoesNotKeepAnotherUsersConnection) {
 }
 
 TEST(Login, NobodyNamesHimselfBeforeALoginThatIsRequired) {
-  for (const std::string command : {"CLIENT SETNAME x\r\n", "CLIENT GETNAME\r\n", "CLIENT SETINFO LIB-NAME x\r\n"}) {
+  for (const std::string command : {"CLIENT SETNAME x\r\n", "CLIENT GETNAME\r\n", "CLIENT SETINFO LIB-NAME x\r\n",
+                                    "TIDEGATE WHOAMI\r\n", "TIDEGATE QUOTA\r\n"}) {
     fake_world world;
     require_logins(world);
     fake_socket& client = world.connect_client();
