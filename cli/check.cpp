@@ -69,7 +69,6 @@ std::vector<config::mistake> not_served_yet(const config::config& config) {
   const auto add = [&](const char* key, const char* text) {
     found.push_back({.file = config.path, .line = 0, .key = key, .text = text});
   };
-  if (config.ledger.enabled) add("ledger", "this build does not write one yet; `ledger: off` says so");
   if (config.capture) add("capture", "this build does not capture yet: nothing is written to its directory");
   return found;
 }

@@ -11,6 +11,7 @@
 #include "cli/check.hpp"
 #include "cli/command_line.hpp"
 #include "cli/log_lines.hpp"
+#include "cli/serve_evidence.hpp"
 #include "config/load.hpp"
 #include "evidence/audit/cap_file.hpp"
 #include "proxy/admin/admin_server.hpp"
@@ -42,7 +43,7 @@ std::string listening_line(const config::config& config, const net::server& work
 }
 
 admin::sources sources_of(const net::server& workers, net::control_thread& control, const policy::foundations& base,
-                          std::shared_ptr<session::upstream_state> upstream) {
+                          std::shared_ptr<session::upstream_state> upstream, const served_evidence& evidence) {
   admin::sources from;
   from.registry = base.registry;
   from.upstream = std::move(upstream);
@@ -51,6 +52,7 @@ admin::sources sources_of(const net::server& workers, net::control_thread& contr
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
           .count();
   from.control_commands = &control.own_commands();
+  from.evidence = evidence.status();
   from.snapshot = [&control] { return control.snapshot(); };
   from.not_ready = [&control] { return control.ready().reason; };
   from.caps = {.all = [&control] { return control.caps().all(); },
@@ -86,26 +88,32 @@ int run(const std::shared_ptr<const config::config>& config, std::ostream& out) 
   const std::shared_ptr<const policy::snapshot> first =
       policy::make_snapshot(config, base, 1, std::chrono::steady_clock::now().time_since_epoch().count(), caps.rules());
   net::server workers({.snapshot = first, .registry = base.registry, .upstream = upstream});
-  net::control_thread control(
-      {.config_path = config->path, .foundations = base, .snapshot = first, .upstream = upstream, .caps = caps},
-      workers);
+  served_evidence evidence;
+  net::control_thread::options controlled{
+      .config_path = config->path, .foundations = base, .snapshot = first, .upstream = upstream, .caps = caps};
+  evidence.listen(controlled);
+  net::control_thread control(std::move(controlled), workers);
+  evidence.start(*config, workers, control, base, upstream);
   if (const auto started = workers.start(); !started) {
     spdlog::error("cannot start: {}", started.error());
+    evidence.stop();
     return 1;
   }
   admin::admin_server admin_side({.address = config->admin.address,
                                   .port = config->admin.port,
-                                  .from = sources_of(workers, control, base, upstream),
+                                  .from = sources_of(workers, control, base, upstream, evidence),
                                   .limits = {}});
   if (config->admin.enabled) {
     if (const auto started = admin_side.start(); !started) {
       spdlog::error("cannot start: {}", started.error());
       workers.stop();
+      evidence.stop();
       return 1;
     }
   }
   out << listening_line(*config, workers, config->admin.enabled ? &admin_side : nullptr) << std::endl;
   control.run();
+  evidence.stop();
   admin_side.stop();
   return 0;
 }

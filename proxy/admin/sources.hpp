@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "attribution/registry.hpp"
+#include "evidence/recorder/status.hpp"
 #include "policy/cap_book.hpp"
 #include "policy/snapshot.hpp"
 #include "proxy/session/counter_map.hpp"
@@ -50,6 +51,7 @@ struct sources {
   std::function<std::vector<source_row>(std::string_view client)> client_sources;  // empty = not known
   std::int64_t started_at_ms = 0;  // Unix time; tells a screen that counters began anew
   cap_access caps;
+  const recorder::status* evidence = nullptr;  // null = neither ledger nor capture
 };
 
 }  // namespace tidegate::admin

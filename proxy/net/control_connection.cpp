@@ -189,14 +189,18 @@ asio::awaitable<std::string> control_connection::greet(control_link& link) {
 asio::awaitable<std::string> control_connection::poll(control_link& link) {
   const std::uint64_t configured = configured_;
   const steady_clock::time_point next = steady_clock::now() + info_interval;
-  while (steady_clock::now() < next && configured == configured_) co_await sleep(hint_tick);
+  const auto wanted = [&] { return shared_->stats_wanted.load(std::memory_order_acquire) != stats_seen_; };
+  while (steady_clock::now() < next && configured == configured_ && !wanted()) co_await sleep(hint_tick);
   if (configured != configured_) co_return std::string();
   question asked;
   asked.add("info", {"INFO"});
+  const bool with_stats = wanted();
+  stats_seen_ = shared_->stats_wanted.load(std::memory_order_acquire);
+  if (with_stats) asked.add("info", {"INFO", "commandstats"});
   const answers got = co_await link.ask(asked, answer_timeout);
   if (!got) co_return got.error();
   count(asked, *got);
-  note_info(got->front());
+  note_info(got->front(), with_stats ? &got->back() : nullptr);
   co_return std::string();
 }
 
@@ -300,14 +304,16 @@ void control_connection::note_commands(const reply& commands, const reply& expir
   if (changed) told_.learned(commands_, expire_options_.value_or(true));
 }
 
-void control_connection::note_info(const reply& answer) {
+void control_connection::note_info(const reply& answer, const reply* commandstats) {
   if (answer.what != reply::kind::text) {
     if (!info_refused_) spdlog::warn("upstream: INFO was refused: {}", quoted(answer.text));
     info_refused_ = true;
     return;
   }
   info_refused_ = false;
-  const upstream_info info = read_info(answer.text);
+  upstream_info info = read_info(answer.text);
+  if (commandstats != nullptr && commandstats->what == reply::kind::text)
+    info.calls = read_info(commandstats->text).calls;
   if (info.cluster && !shared_->cluster_mode.load(std::memory_order_relaxed)) {
     spdlog::error("upstream: cluster mode is on, which is not supported yet; /readyz says 503");
   }

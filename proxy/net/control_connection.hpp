@@ -79,7 +79,7 @@ class control_connection {
   void note_addresses(endpoints found);
   void note_role(const std::string& role);
   void note_commands(const reply& commands, const reply& expire);
-  void note_info(const reply& answer);
+  void note_info(const reply& answer, const reply* commandstats = nullptr);
   void note_staleness();
   void note_reachable();
   void note_unreachable(const std::string& why);
@@ -107,6 +107,7 @@ class control_connection {
   std::chrono::milliseconds backoff_{backoff_min};
   std::chrono::steady_clock::time_point started_;
   std::uint64_t failovers_seen_ = 0, silences_seen_ = 0;
+  std::uint64_t stats_seen_ = 0;
 
   mutable std::mutex trouble_mutex_;  // control plane only: no worker ever takes it
   std::string trouble_;

@@ -41,9 +41,25 @@ std::vector<std::string> watched_files(const std::string& config_path, const con
   return paths;
 }
 
+bool same(const config::ledger& a, const config::ledger& b) {
+  return a.enabled == b.enabled && a.path == b.path && a.bucket == b.bucket && a.keep == b.keep &&
+         a.max_size == b.max_size;
+}
+
 bool has_memory_rule(const config::config& config) {
   return std::any_of(config.limits.begin(), config.limits.end(),
                      [](const config::limit_rule& rule) { return rule.memory.has_value(); });
+}
+
+// Of all that the upstream calls a write; nothing where commandstats were not asked for, or refused.
+std::optional<std::uint64_t> write_calls_of(const upstream_info& seen, const resp::command_table& commands) {
+  if (seen.calls.empty()) return std::nullopt;
+  std::uint64_t sum = 0;
+  for (const auto& [name, calls] : seen.calls) {
+    const resp::command_spec* spec = commands.find_name(name);
+    if (spec != nullptr && spec->write) sum += calls;
+  }
+  return sum;
 }
 
 // Errors may hold several lines; each becomes a log line of its own.
@@ -174,6 +190,7 @@ void control_thread::state::reload(const char* cause) {
   publish(next);
   upstream.reconfigure(next->upstream);
   spdlog::info("configuration in force: generation {}", current->generation);
+  if (given.watch_changes) given.watch_changes("reload", "generation " + std::to_string(current->generation));
 }
 
 void control_thread::state::publish(std::shared_ptr<const config::config> config) {
@@ -202,6 +219,7 @@ void control_thread::state::learned(const std::vector<resp::upstream_command>& c
 }
 
 void control_thread::state::info(const upstream_info& seen) {
+  if (given.watch_info) given.watch_info(seen, write_calls_of(seen, *current->commands));
   if (seen.eviction_policy == eviction_told) return;
   eviction_told = seen.eviction_policy;
   if (!loaded->ttl.empty() && eviction_told.starts_with("volatile-")) {
@@ -316,6 +334,7 @@ std::vector<std::string> needs_restart(const config::config& running, const conf
               running.admin.port != wanted.admin.port,
           "admin.address");
   differs(running.log.format != wanted.log.format, "log.format");
+  differs(!same(running.ledger, wanted.ledger), "ledger");
   return sentences;
 }
 
@@ -327,6 +346,7 @@ std::shared_ptr<const config::config> keep_running_values(const config::config& 
   kept->admin = running.admin;
   kept->admin.token = token;
   kept->log.format = running.log.format;
+  kept->ledger = running.ledger;
   return kept;
 }
 

@@ -8,8 +8,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,7 @@
 #include "policy/snapshot.hpp"
 #include "proxy/net/cap_keeper.hpp"
 #include "proxy/net/server.hpp"
+#include "proxy/net/upstream_facts.hpp"
 #include "proxy/session/counter_map.hpp"
 #include "proxy/session/engine.hpp"
 
@@ -36,6 +39,10 @@ class control_thread {
     std::shared_ptr<const policy::snapshot> snapshot;  // what the server was made with
     std::shared_ptr<session::upstream_state> upstream;
     policy::cap_book caps;  // those that the snapshot was made with
+    // For the evidence; both may be empty. Called on the control thread: what INFO said, with the sum of its calls of
+    // write commands where commandstats were asked for; and what changed, in words.
+    std::function<void(const upstream_info&, std::optional<std::uint64_t> write_calls)> watch_info = {};
+    std::function<void(const std::string& what, const std::string& detail)> watch_changes = {};
   };
   // Takes the signals from here on: SIGTERM and SIGINT drain, SIGHUP reloads, SIGPIPE and SIGUSR* are ignored.
   control_thread(options opts, server& workers);

@@ -29,6 +29,7 @@ void ignore_broken_pipes() {
   struct sigaction ignore{};
   ignore.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &ignore, nullptr);
+  ::sigaction(SIGXFSZ, &ignore, nullptr);  // a file at its limit is a full disk to whoever writes it, no reason to die
 }
 
 // Signals are the control thread's: workers are born with all of them blocked.

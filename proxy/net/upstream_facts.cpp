@@ -30,6 +30,16 @@ void add_keyspace(upstream_info& info, std::string_view fields) {
   }
 }
 
+// "calls=5,usec=9,…" of one command.
+constexpr std::string_view commandstat_prefix = "cmdstat_";
+void add_calls(upstream_info& info, std::string_view name, std::string_view fields) {
+  constexpr std::string_view first = "calls=";
+  if (!fields.starts_with(first) || info.calls.size() >= commands_max) return;
+  fields.remove_prefix(first.size());
+  const std::optional<std::uint64_t> calls = number(fields.substr(0, fields.find(',')));
+  if (calls) info.calls.emplace_back(name, *calls);
+}
+
 bool is_keyspace(std::string_view key) {
   return key.size() > 2 && key.starts_with("db") &&
          std::all_of(key.begin() + 2, key.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -52,6 +62,14 @@ void add_field(upstream_info& info, std::string_view key, std::string_view value
     info.memory_max = number(value);
   } else if (key == "evicted_keys") {
     info.evicted_keys = number(value).value_or(0);
+  } else if (key == "expired_keys") {
+    info.expired_keys = number(value);
+  } else if (key == "connected_clients") {
+    info.connected_clients = number(value);
+  } else if (key == "total_commands_processed") {
+    info.total_commands = number(value);
+  } else if (key.starts_with(commandstat_prefix)) {
+    add_calls(info, key.substr(commandstat_prefix.size()), value);
   } else if (is_keyspace(key)) {
     add_keyspace(info, value);
   }

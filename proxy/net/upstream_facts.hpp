@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "proxy/net/control_reply.hpp"
@@ -23,6 +24,8 @@ struct upstream_info {
   bool loading = false;
   std::optional<std::uint64_t> memory_used, memory_max;
   std::uint64_t keys = 0, keys_with_ttl = 0, evicted_keys = 0;
+  std::optional<std::uint64_t> expired_keys, connected_clients, total_commands;
+  std::vector<std::pair<std::string, std::uint64_t>> calls;  // of commandstats, where it was asked for
 };
 
 [[nodiscard]] upstream_info read_info(std::string_view text);

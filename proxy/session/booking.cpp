@@ -15,6 +15,7 @@ void engine::state::prepare_booking(session& s, const resp::command_spec& spec, 
   if (found == nullptr || found->pattern != what.pattern || found->command != spec.id) {
     found = stats.writes.find(s.client, what.pattern, spec.id);
     s.last_series = found->pattern == what.pattern ? found : nullptr;
+    s.last_cell = 0;
   }
   out.series = found;
   out.bytes = what.bytes;
@@ -32,7 +33,9 @@ void engine::state::book(const slot& item) {
   item.series->writes.add(1);
   item.series->elements.add(item.elements);
   item.series->bytes.add(item.bytes);
-  if ((item.flags & slot::without_ttl) != 0) item.series->without_ttl.add(1);
+  const bool without_ttl = (item.flags & slot::without_ttl) != 0;
+  if (without_ttl) item.series->without_ttl.add(1);
+  if (item.cell != 0) stats.evidence.book(item.cell, item.elements, item.bytes, without_ttl, item.traits);
 }
 
 // For what no reply will come, or none that can be told from others.

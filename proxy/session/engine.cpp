@@ -197,6 +197,7 @@ void engine::begin_turn(steady_ns now, std::chrono::milliseconds wall) {
   state_->now = now;
   state_->wall = wall;
   state_->stats.turns.add(1);
+  state_->stats.evidence.use_epoch(state_->opts.upstream->evidence_epoch.load(std::memory_order_acquire));
   state_->take_posted();
   state_->run_timers();
   if (now - state_->folded_at >= bounds::fold_interval) {

@@ -201,6 +201,11 @@ struct engine::state {
   void prepare_booking(session& s, const resp::command_spec& spec, const policy::command& what, bool without_ttl,
                        slot& out);
   void finish_booking(slot& item, const resp::reply_framer& framer);
+
+  // --- evidence.cpp: what the ledger keeps of a write
+  void prepare_evidence(session& s, const resp::command_spec& spec, const resp::request& request,
+                        const policy::command& what, const ttl::plan& plan, slot& out);
+  void note_connected(session& s);
   void lose(slot& item);
 
   // --- lanes.cpp: shared connections

@@ -162,12 +162,13 @@ engine::state::ruling engine::state::decide(session& s, const resp::command_spec
                                             bool queued, slot& item, const ttl::plan*& plan) {
   const policy::command& what = evaluator.read(spec, request);
   bool without_ttl = false;
+  const ttl::plan* planned = nullptr;
   // Half of it is on its way: a rule that a reload brought meanwhile comes too late for it.
   const bool is_decided = s.forwarded_early > 0;
   if (spec.write) {
-    const ttl::plan& planned = evaluator.plan_ttl(request, wall);
-    without_ttl = planned.without_ttl;
-    if (!is_decided) plan = &planned;
+    planned = &evaluator.plan_ttl(request, wall);
+    without_ttl = planned->without_ttl;
+    if (!is_decided) plan = planned;
     if (plan != nullptr && plan->refused) {
       const std::uint32_t pattern = snapshot->ttl_pattern_numbers[plan->rule];
       stats.ttl_refused.add(label_key(pattern, spec.id));
@@ -194,6 +195,7 @@ engine::state::ruling engine::state::decide(session& s, const resp::command_spec
     }
   }
   if (spec.write || spec.cls == resp::command_class::script) prepare_booking(s, spec, what, without_ttl, item);
+  if (spec.write && stats.evidence.on()) prepare_evidence(s, spec, request, what, *planned, item);
   return ruling::send;
 }
 

@@ -18,6 +18,7 @@ void engine::state::settle_opened(session& s) {
   if (s.opened_counted) return;
   s.opened_counted = true;
   opts.registry->count_opened(s.client);
+  stats.evidence.count_opened(s.connection_cell);
 }
 
 void engine::state::note_command(session& s, const resp::command_spec& spec) {
@@ -33,6 +34,7 @@ void engine::state::name_session(session& s) {
   s.client = number;
   s.named = true;
   s.last_series = nullptr;
+  note_connected(s);
   s.bound_generation = snapshot->generation;
   if (!snapshot->limits->empty()) {
     snapshot->limits->bind(s.limits, found.name,

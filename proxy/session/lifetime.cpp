@@ -1,5 +1,6 @@
 // The lives of sessions: what they hold, what they wait for, how they end.
 #include <algorithm>
+#include <utility>
 
 #include "proxy/session/engine_state.hpp"
 
@@ -60,6 +61,7 @@ void engine::state::close_session(session& s, close_how how) {
   settle_opened(s);
   if (s.named) opts.registry->release_client(s.client, now);
   s.named = false;
+  stats.evidence.disconnect(std::exchange(s.connection_cell, 0));
   if (s.own != nullptr) part_from_own(s);
   if (s.in_flight == 0) bury(s);
 }

@@ -61,6 +61,8 @@ class session : public stream {
   std::array<attribution::single_writer_counter*, 6> by_class{};
   // The last series used: most sessions write one pattern with one command many times.
   attribution::series* last_series = nullptr;
+  std::uint32_t last_cell = 0;        // … and where the evidence counted it
+  std::uint32_t connection_cell = 0;  // where the evidence counts that it is connected
 
   // --- as Redis would know it
   std::string user;  // "" = not authenticated

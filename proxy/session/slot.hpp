@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "attribution/counters.hpp"
+#include "proxy/session/evidence_cells.hpp"
 #include "resp/command_table.hpp"
 
 namespace tidegate::session {
@@ -46,14 +47,18 @@ struct slot {
     attribution::single_writer_counter* counter;
   };
   std::uint64_t bytes = 0;
+  write_traits traits;  // for the evidence
   std::uint32_t elements = 0;
   std::uint32_t extra = 0;
   std::uint32_t pattern = 0;
+  std::uint32_t cell = 0;  // of the evidence; 0 = none is kept
   std::uint16_t command = 0;
   std::uint16_t flags = 0;
   slot_kind kind = slot_kind::reply;
   resp::special special = resp::special::none;
 };
+
+static_assert(sizeof(slot) == 64);
 
 class slot_ring {
  public:

@@ -9,6 +9,7 @@
 
 #include "attribution/counters.hpp"
 #include "proxy/session/counter_map.hpp"
+#include "proxy/session/evidence_cells.hpp"
 
 namespace tidegate::session {
 
@@ -44,9 +45,11 @@ class latency_histogram {
 
 struct worker_stats {
   // workers: how many there are; the bound on series is theirs together.
-  explicit worker_stats(std::uint32_t workers = 1) : writes(attribution::series_max / (workers == 0 ? 1 : workers)) {}
+  explicit worker_stats(std::uint32_t workers = 1)
+      : writes(attribution::series_max / (workers == 0 ? 1 : workers)), evidence(workers) {}
 
   attribution::write_counters writes;       // client, pattern, command -> writes, elements, bytes, without TTL
+  evidence_cells evidence;                  // the same by source too, and more, for the ledger
   counter_map commands;                     // client, class
   counter_map scripts;                      // client, pattern, command id
   counter_map own_commands;                 // command id

@@ -78,6 +78,7 @@ TEST(HotPath, AHundredThousandCommandsAllocateNothingAndLockNothing) {
   options.snapshot = policy::make_snapshot(testing_support::steady_config(), base, 1, now);
   options.registry = base.registry;
   options.upstream = std::make_shared<upstream_state>();
+  options.upstream->evidence_epoch = 1;  // the ledger counts too
   options.bytes_held = &held;
   engine machine(std::move(options), world);
 

@@ -1,0 +1,63 @@
+#include "cli/serve_evidence.hpp"
+
+#include "proxy/admin/version.hpp"
+
+namespace tidegate::cli {
+
+namespace {
+
+ledger::upstream_row row_of(const net::upstream_info& seen, std::uint64_t maxmemory_override,
+                            std::optional<std::uint64_t> write_calls) {
+  ledger::upstream_row row;
+  row.used_memory = seen.memory_used;
+  row.maxmemory = maxmemory_override != 0 ? std::optional(maxmemory_override) : seen.memory_max;
+  row.keys = seen.keys;
+  row.keys_with_ttl = seen.keys_with_ttl;
+  row.expired_keys = seen.expired_keys;
+  row.evicted_keys = seen.evicted_keys;
+  row.connected_clients = seen.connected_clients;
+  row.total_commands = seen.total_commands;
+  row.write_calls = write_calls;
+  row.eviction_policy = seen.eviction_policy;
+  return row;
+}
+
+}  // namespace
+
+void served_evidence::listen(net::control_thread::options& to) {
+  const std::uint64_t maxmemory = to.snapshot->config->upstream.maxmemory;
+  to.watch_info = [this, maxmemory](const net::upstream_info& seen, std::optional<std::uint64_t> write_calls) {
+    if (recorder_) recorder_->take_info(row_of(seen, maxmemory, write_calls));
+  };
+  to.watch_changes = [this](const std::string& what, const std::string& detail) {
+    if (recorder_) recorder_->note("operator", what, detail);
+  };
+}
+
+void served_evidence::start(const config::config& config, net::server& workers, const net::control_thread& control,
+                            const policy::foundations& base, const std::shared_ptr<session::upstream_state>& upstream) {
+  if (!config.ledger.enabled) return;
+  recorder::counted from;
+  from.registry = base.registry;
+  from.upstream = upstream;
+  for (std::uint32_t i = 0; i < workers.workers(); ++i) from.workers.push_back(&workers.stats(i));
+  from.control_commands = &control.own_commands();
+  from.commands = [&control] { return control.snapshot()->commands; };
+  recorder_ =
+      std::make_unique<recorder::recorder>(recorder::recorder_options{.ledger = config.ledger,
+                                                                      .instance = config.instance,
+                                                                      .version = admin::version_text,
+                                                                      .from = std::move(from),
+                                                                      .wake_workers = [&workers] { workers.wake(); }});
+  recorder_->start();
+}
+
+void served_evidence::stop() {
+  if (recorder_) recorder_->stop();
+}
+
+const recorder::status* served_evidence::status() const noexcept {
+  return recorder_ ? &recorder_->what() : nullptr;
+}
+
+}  // namespace tidegate::cli
