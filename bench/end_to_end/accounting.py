@@ -1,10 +1,12 @@
 """What a process cost, read from the kernel's own books: CPU, memory, connections, system calls."""
 
+import mmap
 import os
 import pathlib
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 
@@ -104,3 +106,27 @@ def perf_can_count():
     tried = subprocess.run(["perf", "stat", "-x", ",", "-e", "raw_syscalls:sys_enter", "true"],
                            capture_output=True, text=True, check=False)
     return tried.returncode == 0 and count_of_perf(tried.stderr) is not None
+
+
+class counted_calls:
+    """What the worker threads of a tidegate ask of malloc and of mutexes, counted by a library preloaded into it.
+    What OpenSSL asks by itself is counted apart and left out here."""
+
+    SOURCE = pathlib.Path(__file__).resolve().parents[2] / "tests/integration/harness/count_calls.c"
+    FIELDS = ("allocations", "openssl_allocations", "locks", "openssl_locks")
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tidegate-bench-counts-"))
+        self.library, file = self.folder / "count_calls.so", self.folder / "counts"
+        subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", self.library, self.SOURCE, "-ldl"], check=True)
+        file.write_bytes(bytes(4096))
+        with open(file, "r+b") as opened:
+            self.mapped = mmap.mmap(opened.fileno(), 4096)
+        self.environment = {"LD_PRELOAD": str(self.library), "COUNT_CALLS_FILE": str(file)}
+
+    def read(self):
+        return dict(zip(self.FIELDS, struct.unpack_from("<4Q", self.mapped)))
+
+    def close(self):
+        self.mapped.close()
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -39,3 +39,10 @@ def rotated(names, round_number):
 
 def idle_bytes(before, after, connections):
     return max(0, after - before) / connections
+
+
+def void_without_evidence(result):
+    """A price of evidence is none where the build wrote no evidence: said, and held to nothing."""
+    if not any(len(found.get("evidence", ())) > 1 for found in result["peers"].values()):
+        result |= {"void": "this build wrote no ledger or no capture", "met": None, "aim_met": None}
+    return result

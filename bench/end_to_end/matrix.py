@@ -34,7 +34,7 @@ class count_row:
     """Something that is counted, once a peer."""
     name: str
     title: str
-    kind: str  # upstream | idle | syscalls
+    kind: str  # upstream | idle | syscalls | allocations | locks
     peers: tuple
     must: float | None
     aim: float | None
@@ -70,6 +70,9 @@ COUNT_ROWS = (
     count_row("idle-tls", "KB a connection, 1,000 idle, TLS client", "idle", (HAPROXY, STUNNEL, ON), 16, 12, 1000,
               client_tls=True),
     count_row("syscalls-1", "syscalls a command, pipeline 1", "syscalls", (HAPROXY, NUTCRACKER, ON), 2.4, None, 50),
+    count_row("allocations", "allocations a command, plain", "allocations", (ON,), 0, None, 50),
+    count_row("allocations-tls", "allocations a command, TLS client", "allocations", (ON,), 0, None, 50, client_tls=True),
+    count_row("locks", "mutex locks a command, plain", "locks", (ON,), 0, None, 50),
 )
 
 POLICY_PRICE_ROW, POLICY_PRICE_MAX = "plain-16", 1.10

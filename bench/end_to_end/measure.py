@@ -14,6 +14,8 @@ from processes import certificates, cores, descriptors_max
 WARM_UP_SHARE = 0.1
 SETTLE_SECONDS = 1.0
 SYSCALL_COMMANDS = 60_000
+CALL_COMMANDS = 100_000
+CALL_WINDOWS = 5
 IDLE_RATE = 5_000
 
 
@@ -39,10 +41,10 @@ class bench:
     def close(self):
         self.open.close()
 
-    def start(self, name, client_tls=False, upstream_tls=False):
+    def start(self, name, client_tls=False, upstream_tls=False, **more):
         if name == matrix.DIRECT:
             return peers.peer(name, None, self.server.tls_port if client_tls else self.server.port, takes_names=True)
-        return self.starters[name](name, self.proxy_core, self.server, self.tls, client_tls, upstream_tls)
+        return self.starters[name](name, self.proxy_core, self.server, self.tls, client_tls, upstream_tls, **more)
 
     def load_on(self, peer, *, client_tls=False, **shape):
         shape = {"names": peers.NAMES, **shape}
@@ -66,7 +68,10 @@ class bench:
             for number in range(rounds):
                 for name in figures.rotated(list(row.peers), number):
                     samples[name].append(self._window(*running[name], row, self._commands(row, name, scale)))
-        return self._rate_result(row, samples)
+            result = self._rate_result(row, samples)
+            for name in {matrix.ON, matrix.EVIDENCE} & set(row.peers):
+                result["peers"][name]["evidence"] = running[name][0].evidence()
+        return figures.void_without_evidence(result) if row.ours == matrix.EVIDENCE else result
 
     @staticmethod
     def _commands(row, name, scale):
@@ -120,11 +125,15 @@ class bench:
         for name in row.peers:
             # stunnel has no plain side: where the row is plain for the others, its clients speak TLS all the same.
             client_tls = row.client_tls or name == matrix.STUNNEL
-            peer = self.start(name, client_tls)
-            try:
-                result["peers"][name] = getattr(self, "_count_" + row.kind)(peer, connections, client_tls)
-            finally:
-                peer.stop()
+            with contextlib.ExitStack() as started:
+                preloaded = {}
+                if row.kind in ("allocations", "locks"):
+                    calls = started.enter_context(contextlib.closing(accounting.counted_calls()))
+                    preloaded = {"environment": calls.environment}
+                peer = self.start(name, client_tls, **preloaded)
+                started.callback(peer.stop)
+                result["peers"][name] = (self._count_calls(peer, connections, client_tls, calls, row.kind) if preloaded else
+                                         getattr(self, "_count_" + row.kind)(peer, connections, client_tls))
         ours = result["peers"][matrix.ON]["value"]
         result["met"], result["aim_met"] = figures.verdict(ours, row.must), figures.verdict(ours, row.aim)
         return result
@@ -153,7 +162,18 @@ class bench:
                 told = asked.closed(SYSCALL_COMMANDS)
         return {"value": counted.count / told["commands"] if counted.count is not None else None, "tool": counted.tool}
 
-    def _connected(self, peer, connections, client_tls):
-        asked = self.load_on(peer, client_tls=client_tls, connections=connections)
+    def _count_calls(self, peer, connections, client_tls, calls, what):
+        """Of the quietest window: until buffers have grown to the largest backlog there is, it is not the steady state."""
+        with contextlib.closing(self._connected(peer, connections, client_tls, pipeline=16)) as asked:
+            asked.closed(CALL_COMMANDS)
+            values = []
+            while len(values) < CALL_WINDOWS and 0 not in values:
+                before = calls.read()[what]
+                told = asked.closed(CALL_COMMANDS)
+                values.append((calls.read()[what] - before) / told["commands"])
+            return {"value": min(values), "windows": len(values), "ever": calls.read()[what]}
+
+    def _connected(self, peer, connections, client_tls, **shape):
+        asked = self.load_on(peer, client_tls=client_tls, connections=connections, **shape)
         asked.close = asked.stop
         return asked

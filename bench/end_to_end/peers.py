@@ -117,6 +117,11 @@ class peer:
         self.takes_names = takes_names  # CLIENT SETNAME; nutcracker would close the connection
         self.scrape_port = scrape_port
 
+    def evidence(self):
+        """What it has written of ledger and capture; a build that serves neither writes nothing."""
+        folder = self.process.folder
+        return sorted(path.name for path in (*folder.glob("ledger.db"), *folder.glob("captures/*")))
+
     def stop(self):
         if self.process:
             self.process.stop()
@@ -144,10 +149,12 @@ def start_stunnel(name, core, server, tls, *_):
     return peer(name, child, port)
 
 
-def start_tidegate(name, core, server, tls, client_tls, upstream_tls, *, binary, policy=True, workers=1, more=None):
+def start_tidegate(name, core, server, tls, client_tls, upstream_tls, *, binary, policy=True, workers=1, more=None,
+                   environment=None):
     config = tidegate_config(server.tls_port if upstream_tls else server.port, tls, client_tls, upstream_tls, policy,
                              workers=workers, more=more)
-    child = process("tidegate", [binary, "serve", "-c", "{folder}/tidegate.yaml"], core, files={"tidegate.yaml": config})
+    child = process("tidegate", [binary, "serve", "-c", "{folder}/tidegate.yaml"], core, files={"tidegate.yaml": config},
+                    environment=environment)
     line = child.wait_for(lambda: re.search(r"^listening .*\n", child.log, re.MULTILINE), "tidegate to listen").group()
     port, = re.findall(r"127\.0\.0\.1:(\d+) \((?:plain|tls)\)", line)
     admin = re.search(r"admin 127\.0\.0\.1:(\d+)", line).group(1)

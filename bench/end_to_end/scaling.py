@@ -22,7 +22,7 @@ import plots
 import table
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-WINDOW_SECONDS = 0.5
+WINDOW_SECONDS = 0.4
 PROBE_COMMANDS = 4000
 CROWD = 9800  # what 20,000 descriptors allow
 CONFIGURED_PATTERNS_MAX = 4096

@@ -9,6 +9,8 @@ COLUMNS = (matrix.HAPROXY, matrix.NUTCRACKER, matrix.STUNNEL, matrix.OFF)
 def number(value):
     if value is None:
         return "-"
+    if value == int(value):
+        return str(int(value))
     return f"{value:.0f}" if value >= 100 else f"{value:.2f}"
 
 
@@ -28,6 +30,8 @@ def cell(result, name):
 
 
 def our_cell(result):
+    if "void" in result:
+        return result["void"]
     found = result["peers"][result["ours"]]
     return three(found["ratio"]) if result["kind"] == "cpu" else number(found["value"])
 

@@ -102,6 +102,13 @@ class the_arithmetic(unittest.TestCase):
         hump = [(1, 0, 1.0, 0), (2, 0, 2.0, 0), (1024, 0, 1.0, 0)]
         self.assertAlmostEqual(scaling.growth_a_doubling(hump), 1.0)
 
+    def test_prices_no_evidence_that_was_not_written(self):
+        def result(files):
+            return {"met": True, "aim_met": None, "peers": {matrix.EVIDENCE: {"evidence": files}, matrix.BARE: {}}}
+        self.assertIs(figures.void_without_evidence(result(["a.aof", "ledger.db"]))["met"], True)
+        for files in ([], ["ledger.db"]):
+            self.assertIsNone(figures.void_without_evidence(result(files))["met"])
+
     def test_makes_windows_of_time_out_of_a_probe(self):
         self.assertEqual(scaling.commands_for({"commands": 1000, "seconds": 0.1}, 200), int(10_000 * scaling.WINDOW_SECONDS))
         self.assertEqual(scaling.commands_for({"commands": 10, "seconds": 1.0}, 200), 200)
@@ -114,7 +121,7 @@ class the_rows(unittest.TestCase):
         for row in rows:
             self.assertTrue(row.aim is None or row.aim <= row.must, row.name)
             self.assertIn(getattr(row, "ours", matrix.ON), row.peers)
-            self.assertIn(getattr(row, "reference", matrix.HAPROXY), row.peers)
+            self.assertIn(getattr(row, "reference", matrix.ON), row.peers)
 
     def test_are_chosen_by_a_part_of_the_name(self):
         rates, counts = matrix.rows_named(["plain-1", "idle"])
