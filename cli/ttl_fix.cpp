@@ -8,17 +8,17 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "cli/keyspace/audit_view.hpp"
-#include "cli/keyspace/mend.hpp"
+#include "cli/keyspace/mend_view.hpp"
 #include "cli/ttl.hpp"
 #include "config/private_file.hpp"
 #include "config/quantity.hpp"
+#include "evidence/keyspace/wording.hpp"
 
 namespace tidegate::cli {
 namespace {
 
+using keyspace::grouped;
 using keyspace::mending_rule;
-using nlohmann::ordered_json;
 
 constexpr std::size_t file_bytes_max = 4U << 20;
 constexpr int wrong_usage = 2;
@@ -139,101 +139,8 @@ std::expected<std::string, failure> default_state_path(const std::string& digest
   return (folder / ("ttl-fix-" + digest.substr(0, 16) + ".json")).string();
 }
 
-std::string rule_text(const mending_rule& rule) {
-  std::string text;
-  if (rule.default_ttl) text += "default " + ttl_text(rule.default_ttl->count());
-  if (rule.max_ttl) text += std::string(text.empty() ? "" : ", ") + "max " + ttl_text(rule.max_ttl->count());
-  if (rule.jitter > 0) text += ", up to " + std::to_string(static_cast<int>(rule.jitter * 100 + 0.5)) + " % less";
-  return text;
-}
-
-// Bytes of the keys that would be given a TTL or have theirs cut.
-std::optional<std::uint64_t> bytes_of(const keyspace::pattern_row& row, const rule_tally& tally) {
-  const keyspace::estimate none = row.without_ttl.total();
-  const keyspace::estimate some = row.with_ttl.total();
-  if (none.measured == 0 && some.measured == 0) return std::nullopt;
-  double bytes = none.value;
-  if (row.with_ttl.keys() != 0) {
-    bytes += some.value * static_cast<double>(tally.cut) / static_cast<double>(row.with_ttl.keys());
-  }
-  return static_cast<std::uint64_t>(bytes);
-}
-
-std::vector<keyspace::expectation> expected_of(const mended& found, const std::vector<mending_rule>& rules) {
-  std::vector<keyspace::expectation> all;
-  const auto rows = found.census->rows();
-  for (std::size_t i = 0; i < rules.size(); ++i) {
-    const rule_tally& tally = found.by_rule[i];
-    all.push_back({.pattern = rules[i].pattern,
-                   .keys = tally.keys,
-                   .give = tally.give,
-                   .cut = tally.cut,
-                   .bytes = bytes_of(*rows[i], tally)});
-  }
-  return all;
-}
-
-void print_dry(const mended& found, const std::vector<mending_rule>& rules, const server_target& target) {
-  std::cout << "dry run on " << target.name << ": nothing was changed\n\n";
-  text_table table({"pattern", "rule", "keys", "would get a TTL", "would be cut", "their memory"});
-  const std::vector<keyspace::expectation> expected = expected_of(found, rules);
-  for (std::size_t i = 0; i < rules.size(); ++i) {
-    const keyspace::expectation& one = expected[i];
-    table.add({pattern_text(one.pattern), rule_text(rules[i]), grouped(one.keys), grouped(one.give), grouped(one.cut),
-               one.bytes ? "~" + bytes_text(static_cast<double>(*one.bytes)) : "-"});
-  }
-  table.print(std::cout);
-  std::cout << "\nbefore:\n";
-  print_histogram(found.before, found.without_before, std::cout);
-  std::cout << "\nafter:\n";
-  print_histogram(found.after, 0, std::cout);
-}
-
-ordered_json json_of(const mended& found, const std::vector<mending_rule>& rules, const server_target& target,
-                     bool dry) {
-  ordered_json patterns = ordered_json::array();
-  for (std::size_t i = 0; i < rules.size(); ++i) {
-    const rule_tally& tally = found.by_rule[i];
-    ordered_json one{{"pattern", rules[i].pattern}, {"keys", tally.keys}, {"given", tally.give}, {"cut", tally.cut}};
-    if (dry) {
-      const auto bytes = bytes_of(*found.census->rows()[i], tally);
-      one["bytes"] = bytes ? ordered_json(*bytes) : ordered_json(nullptr);
-    } else {
-      one["changed_meanwhile"] = tally.moved;
-    }
-    patterns.push_back(std::move(one));
-  }
-  return {{"target", target.name},
-          {"dry_run", dry},
-          {"complete", found.end == walk_end::finished},
-          {"looked_at", found.looked_at},
-          {"given", found.given},
-          {"cut", found.cut},
-          {"without_ttl_before", found.without_before},
-          {"ttl_before", histogram_json(found.before)},
-          {"ttl_after", histogram_json(found.after)},
-          {"seconds", found.seconds},
-          {"slowed", found.slowed},
-          {"patterns", std::move(patterns)}};
-}
-
-void print_json(const ordered_json& document) {
-  std::cout << document.dump(2, ' ', false, ordered_json::error_handler_t::replace) << '\n';
-}
-
-void print_done(const mended& found, const std::vector<mending_rule>& rules, const server_target& target) {
-  text_table table({"pattern", "rule", "keys", "got a TTL", "cut", "changed meanwhile"});
-  for (std::size_t i = 0; i < rules.size(); ++i) {
-    const rule_tally& tally = found.by_rule[i];
-    table.add({pattern_text(rules[i].pattern), rule_text(rules[i]), grouped(tally.keys), grouped(tally.give),
-               grouped(tally.cut), grouped(tally.moved)});
-  }
-  table.print(std::cout);
-  std::cout << '\n'
-            << target.name << ": " << grouped(found.given) << " keys got a TTL, " << grouped(found.cut)
-            << " were cut, of " << grouped(found.looked_at) << " looked at, in "
-            << keyspace::duration_text(static_cast<std::int64_t>(found.seconds)) << "; slowed down " << found.slowed
-            << " times\n";
+void print_json(const nlohmann::ordered_json& document) {
+  std::cout << document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
 }
 
 int dry_run(const fix_options& how, const server_target& target, mend_request request) {
@@ -243,9 +150,9 @@ int dry_run(const fix_options& how, const server_target& target, mend_request re
   if (!found) return fail({found.error()});
   if (found->end == walk_end::failed) return fail({target.name + ": " + found->failure});
   if (how.format == "json") {
-    print_json(json_of(*found, request.rules, target, true));
+    print_json(mended_json(*found, request.rules, target.name, true));
   } else {
-    print_dry(*found, request.rules, target);
+    print_dry_run(*found, request.rules, target.name, std::cout);
   }
   if (found->end != walk_end::finished) return fail({"it was interrupted: the counts are of a part"});
   if (how.plan_path.empty()) return 0;
@@ -264,11 +171,15 @@ int dry_run(const fix_options& how, const server_target& target, mend_request re
   return 0;
 }
 
-// What a volatile-* policy makes of it, and whether anybody is there to say yes.
+// On a terminal it is asked. Elsewhere patterns on the command line are a plain order; that every rule of the file is
+// meant must be said.
 std::string ask_first(const fix_options& how, const server_target& target, const std::vector<mending_rule>& rules) {
   if (how.yes) return {};
-  if (::isatty(STDIN_FILENO) != 1) return "this changes keys: look at --dry-run first, then say --yes";
-  for (const mending_rule& rule : rules) std::cerr << pattern_text(rule.pattern) << ": " << rule_text(rule) << '\n';
+  if (::isatty(STDIN_FILENO) != 1) {
+    if (!how.patterns.empty()) return {};
+    return "this changes the keys of every rule in the file: look at --dry-run first, then say --yes or --pattern";
+  }
+  for (const mending_rule& rule : rules) std::cerr << rule_summary(rule) << '\n';
   std::cerr << "change these keys of " << target.name << "? [y/N] ";
   std::string answer;
   std::getline(std::cin, answer);
@@ -327,9 +238,9 @@ int mend_now(const fix_options& how, const server_target& target, mend_request r
   const auto found = mend_keys(target, request, stop);
   if (!found) return fail({found.error()});
   if (how.format == "json") {
-    print_json(json_of(*found, request.rules, target, false));
+    print_json(mended_json(*found, request.rules, target.name, false));
   } else {
-    print_done(*found, request.rules, target);
+    print_mended(*found, request.rules, target.name, std::cout);
   }
   if (found->end == walk_end::finished) {
     ::unlink(request.state_path.c_str());
@@ -378,14 +289,7 @@ struct approve_options {
 int approve(const approve_options& how) {
   auto plan = load_plan(how.plan_path);
   if (!plan) return fail(plan.error());
-  text_table table({"pattern", "rule", "keys", "will get a TTL", "will be cut", "their memory"});
-  for (std::size_t i = 0; i < plan->expected.size() && i < plan->rules.size(); ++i) {
-    const keyspace::expectation& one = plan->expected[i];
-    table.add({pattern_text(one.pattern), rule_text(plan->rules[i]), grouped(one.keys), grouped(one.give),
-               grouped(one.cut), one.bytes ? "~" + bytes_text(static_cast<double>(*one.bytes)) : "-"});
-  }
-  std::cout << "plan for " << plan->target << ", made by " << plan->made_by << " at " << plan->made_at << "\n\n";
-  table.print(std::cout);
+  print_plan(*plan, std::cout);
   if (how.by.empty()) {
     std::cerr << (plan->approved ? "approved by " + plan->approved->by + " at " + plan->approved->at
                                  : std::string("not approved yet: say --by NAME to approve it"))
@@ -418,7 +322,7 @@ void add_ttl_fix(CLI::App& ttl, chosen_command& chosen) {
   command->add_option("--plan", how->plan_path, "Write it (with --dry-run), or run it once it is approved")
       ->type_name("FILE");
   command->add_option("--by", how->by, "Who makes the plan [the login name]")->type_name("NAME");
-  command->add_flag("--yes", how->yes, "Change keys without asking");
+  command->add_flag("--yes", how->yes, "Do not ask; needed where there is no terminal and no --pattern");
   command->add_flag("--resume", how->resume, "Go on where an interrupted run of the same rules stood");
   command->add_flag("--verify", how->verify, "Afterwards look at every key again");
   command->add_option("--format", how->format, "How to print the result")

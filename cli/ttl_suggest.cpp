@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <filesystem>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -130,13 +129,6 @@ void print_json(const std::vector<keyspace::suggestion>& rules) {
             << '\n';
 }
 
-// The configuration's path counts from its folder.
-std::string ledger_path(const config::config& config) {
-  const std::filesystem::path path = config.ledger.path;
-  if (path.is_absolute()) return path.string();
-  return (std::filesystem::path(config.path).parent_path() / path).string();
-}
-
 // The evidence that `how` asks for; `source` says which.
 std::string gather(const suggest_options& how, const server_target& target, by_pattern& all, std::string& source) {
   if (how.from != "audit") {
@@ -144,7 +136,7 @@ std::string gather(const suggest_options& how, const server_target& target, by_p
     if (!since) return "--since: " + since.error();
     std::string wrong = "without -c FILE there is no ledger to read";
     if (target.config) {
-      wrong = target.config->ledger.enabled ? add_ledger(ledger_path(*target.config), *since, all)
+      wrong = target.config->ledger.enabled ? add_ledger(target.config->ledger.path, *since, all)
                                             : std::string("the configuration says `ledger: off`");
     }
     if (wrong.empty()) source = "the ledger's last " + std::to_string((wall_ms() - *since) / day_ms) + " days";

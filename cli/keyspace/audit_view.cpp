@@ -1,25 +1,23 @@
 #include "cli/keyspace/audit_view.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "cli/keyspace/progress_line.hpp"
+#include "evidence/keyspace/wording.hpp"
 
 namespace tidegate::cli {
 namespace {
 
+using keyspace::bytes_text;
+using keyspace::estimate_text;
+using keyspace::grouped;
+using keyspace::percent_text;
+using keyspace::printable;
+using keyspace::ttl_text;
 using nlohmann::ordered_json;
 
 constexpr std::size_t histogram_width = 32;
-
-std::string formatted(const char* format, double value) {
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), format, value);
-  return text.data();
-}
 
 double share(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
@@ -31,10 +29,10 @@ std::uint64_t scaled(std::uint64_t count, double by) {
 
 std::vector<std::string> row_text(const keyspace::pattern_row& row, double by) {
   const auto middle = row.ttls.quantile(0.5);
-  return {pattern_text(row.pattern),
+  return {printable(row.pattern),
           grouped(scaled(row.keys(), by)),
           grouped(scaled(row.without_ttl.keys(), by)),
-          formatted("%.1f %%", 100 * share(row.without_ttl.keys(), row.keys())),
+          percent_text(share(row.without_ttl.keys(), row.keys())),
           middle ? ttl_text(row.ttls.shortest_ms) : "-",
           middle ? "<= " + ttl_text(keyspace::ttl_class_seconds(*middle) * 1000) : "-",
           middle ? ttl_text(row.ttls.longest_ms) : "-",
@@ -84,52 +82,11 @@ void text_table::print(std::ostream& out) const {
   }
 }
 
-std::string ttl_text(std::int64_t milliseconds) {
-  const double seconds = static_cast<double>(milliseconds) / 1000;
-  if (milliseconds < 1000) return std::to_string(milliseconds) + " ms";
-  if (seconds < 120) return formatted("%.0f s", seconds);
-  if (seconds < 7200) return formatted("%.0f min", seconds / 60);
-  if (seconds < 2 * 86'400) return formatted("%.1f h", seconds / 3600);
-  return formatted("%.1f d", seconds / 86'400);
-}
-
-std::string bytes_text(double bytes) {
-  constexpr std::array units{"B", "KiB", "MiB", "GiB", "TiB"};
-  std::size_t unit = 0;
-  while (bytes >= 1024 && unit + 1 < units.size()) {
-    bytes /= 1024;
-    ++unit;
-  }
-  return formatted(unit == 0 ? "%.0f " : "%.1f ", bytes) + units[unit];
-}
-
-std::string estimate_text(const keyspace::estimate& bytes) {
-  if (bytes.measured == 0) return "-";
-  if (!bytes.margin) return "~" + bytes_text(bytes.value);
-  if (*bytes.margin == 0 || bytes.value == 0) return bytes_text(bytes.value);
-  return bytes_text(bytes.value) + formatted(" +-%.0f %%", std::ceil(100 * *bytes.margin / bytes.value));
-}
-
 ordered_json estimate_json(const keyspace::estimate& bytes) {
   if (bytes.measured == 0) return nullptr;
   ordered_json one{{"estimate", std::llround(bytes.value)}, {"margin_95", nullptr}, {"keys_measured", bytes.measured}};
   if (bytes.margin) one["margin_95"] = std::llround(*bytes.margin);
   return one;
-}
-
-std::string pattern_text(const std::string& pattern, std::size_t limit) {
-  std::string out;
-  for (const char c : pattern) {
-    if (c >= 0x20 && c < 0x7f) {
-      out += c;
-      continue;
-    }
-    constexpr std::string_view digits = "0123456789abcdef";
-    const auto byte = static_cast<unsigned char>(c);
-    out += {'\\', 'x', digits[byte >> 4U], digits[byte & 15U]};
-  }
-  if (out.size() > limit) out = out.substr(0, limit - 3) + "...";
-  return out;
 }
 
 ordered_json histogram_json(const keyspace::ttl_histogram& ttls) {

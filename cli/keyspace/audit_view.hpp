@@ -20,15 +20,7 @@ struct audit_view_options {
 void print_audit(const counted_keyspace& found, const audit_view_options& how, std::ostream& out);
 [[nodiscard]] nlohmann::ordered_json audit_json(const counted_keyspace& found);
 
-// "60.0 d", "11 min", "900 ms".
-[[nodiscard]] std::string ttl_text(std::int64_t milliseconds);
-// "147.0 MiB"; "± 1.2 MiB" or "(no margin: one was measured)" behind it.
-[[nodiscard]] std::string bytes_text(double bytes);
-[[nodiscard]] std::string estimate_text(const keyspace::estimate& bytes);
 [[nodiscard]] nlohmann::ordered_json estimate_json(const keyspace::estimate& bytes);
-// Printable; at most `limit` columns.
-[[nodiscard]] std::string pattern_text(const std::string& pattern, std::size_t limit = 64);
-
 // Columns that line up: the first to the left, the others to the right.
 class text_table {
  public:

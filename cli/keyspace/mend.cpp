@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "cli/keyspace/take_census.hpp"
+#include "evidence/keyspace/wording.hpp"
 #include "proxy/net/upstream_facts.hpp"
 
 namespace tidegate::cli {
@@ -11,6 +12,7 @@ namespace {
 
 using keyspace::mend;
 
+constexpr double memory_warned = 0.9;
 constexpr std::int64_t save_every = 1'000'000'000;
 constexpr std::string_view probe_key = "tidegate:ttl-fix:probe";
 
@@ -60,6 +62,7 @@ std::string mending_run::probe() {
   const net::answers got = by_.ask(asked);
   if (!got) return got.error();
   const net::reply& answer = got->front();
+  if (walk::passing(answer)) return answer.text.substr(0, 200);
   if (answer.is_error() && answer.text.starts_with("NOPERM")) {
     return "EXPIRE is not allowed to this user: give it +expire on these keys (" + answer.text.substr(0, 200) + ")";
   }
@@ -111,24 +114,27 @@ std::string mending_run::send(const std::vector<walked_key>& keys, const std::ve
   }
   const net::answers got = by_.ask(asked);
   if (!got) return got.error();
+  std::string wrong;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const net::reply& answer = (*got)[i];
-    if (answer.is_error()) {
-      by_.give_up();
-      return "EXPIRE was refused: " + answer.text.substr(0, 200) + "; what came before it is done, --resume goes on";
-    }
     rule_tally& tally = result_.by_rule[what[i].rule];
-    if (answer.integer != 1) {
+    if (answer.is_error()) {
+      // The others of the batch were done, and count.
+      if (walk::passing(answer)) {
+        if (wrong.empty()) wrong = answer.text.substr(0, 300);
+        continue;
+      }
+      wrong = "EXPIRE was refused: " + answer.text.substr(0, 300);
+      by_.give_up();
+    } else if (answer.integer != 1) {
       ++tally.moved;
-    } else if (what[i].what == mend::give) {
-      ++tally.give;
-      ++state_.given;
     } else {
-      ++tally.cut;
-      ++state_.cut;
+      by_.note_success();
+      ++(what[i].what == mend::give ? tally.give : tally.cut);
+      ++(what[i].what == mend::give ? state_.given : state_.cut);
     }
   }
-  return {};
+  return wrong;
 }
 
 std::string mending_run::visit(const std::vector<walked_key>& keys) {
@@ -172,10 +178,11 @@ mended mending_run::run() {
   call.done = [this](std::uint64_t cursor) { save(cursor, false); };
   call.restarted = [this] { cursor_ = 0; };
   call.more = [this] {
-    std::string text = request_.dry ? std::string() : ", " + grouped(state_.given + state_.cut) + " mended";
+    std::string text = request_.dry ? std::string() : ", " + keyspace::grouped(state_.given + state_.cut) + " mended";
     const std::string_view held = by_.pace().held_by();
     if (!held.empty()) {
-      text += ", slowed to " + grouped(static_cast<std::uint64_t>(by_.pace().rate())) + "/s by " + std::string(held);
+      text += ", slowed to " + keyspace::grouped(static_cast<std::uint64_t>(by_.pace().rate())) + "/s by " +
+              std::string(held);
     }
     return text;
   };
@@ -220,6 +227,11 @@ std::expected<mended, std::string> mend_keys(const server_target& target, const 
   }
   mending_run run(**by, target, request);
   if (!request.dry) {
+    const server_facts& facts = (*by)->facts();
+    if (facts.eviction_policy.starts_with("volatile-") && facts.memory_fraction().value_or(0) >= memory_warned) {
+      (*by)->say("tidegate: memory is at " + keyspace::percent_text(*facts.memory_fraction(), 0) +
+                 " and the policy is " + facts.eviction_policy + ": a key that gets a TTL can be evicted from then on");
+    }
     if (std::string wrong = run.probe(); !wrong.empty()) return std::unexpected(target.name + ": " + wrong);
   }
   return run.run();

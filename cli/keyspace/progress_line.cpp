@@ -4,20 +4,18 @@
 
 #include <iostream>
 
+#include "evidence/keyspace/wording.hpp"
+
 namespace tidegate::cli {
 namespace {
+
+using keyspace::grouped;
 
 constexpr std::int64_t redraw_ns = 200'000'000;
 constexpr std::int64_t line_ns = 10'000'000'000;  // in a log file
 constexpr std::size_t bar_width = 24;
 
 }  // namespace
-
-std::string grouped(std::uint64_t number) {
-  std::string text = std::to_string(number);
-  for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
-  return text;
-}
 
 progress_line::progress_line(bool quiet) : quiet_(quiet), terminal_(::isatty(STDERR_FILENO) == 1) {}
 

@@ -30,7 +30,4 @@ class progress_line {
   std::int64_t shown_at_ = 0;
 };
 
-// "1,234,567".
-[[nodiscard]] std::string grouped(std::uint64_t number);
-
 }  // namespace tidegate::cli

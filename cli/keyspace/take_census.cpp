@@ -4,6 +4,7 @@
 
 #include "evidence/keyspace/mending.hpp"
 #include "evidence/keyspace/seen_keys.hpp"
+#include "evidence/keyspace/wording.hpp"
 
 namespace tidegate::cli {
 namespace {
@@ -87,7 +88,7 @@ std::expected<std::unique_ptr<counted_keyspace>, std::string> take_census(const 
   };
   call.done = [](std::uint64_t) {};
   call.restarted = [] {};  // what was counted is known by its hash
-  call.more = [&] { return ", " + grouped(without_ttl) + " without TTL"; };
+  call.more = [&] { return ", " + keyspace::grouped(without_ttl) + " without TTL"; };
   const walk_end end = (*by)->run(call);
   if (end == walk_end::failed) return std::unexpected(target.name + ": " + (*by)->failure());
   made->keys.fold();

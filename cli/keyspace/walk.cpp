@@ -17,12 +17,23 @@ constexpr std::uint64_t buckets_a_token = 10;    // what a SCAN walks past costs
 constexpr std::int64_t retry_first = 250 * millisecond;
 
 // Errors that pass by themselves: a throttle of the proxy's, a server that starts, a script that holds it up.
-bool passes(std::string_view error) {
+bool passes_by_itself(std::string_view error) {
   for (const std::string_view code : {"THROTTLED", "LOADING", "BUSY", "TRYAGAIN", "MASTERDOWN", "CLUSTERDOWN",
                                       "ERR upstream", "READONLY", "ERR max number of clients"}) {
     if (error.starts_with(code)) return true;
   }
   return false;
+}
+
+// The proxy says how long a throttled command has to wait.
+std::int64_t wait_of(const std::string& error) {
+  constexpr std::string_view field = "retry_after_ms=";
+  const std::size_t at = error.find(field);
+  std::int64_t wait = 0;
+  if (at != std::string::npos) {
+    std::from_chars(error.data() + at + field.size(), error.data() + error.size(), wait);
+  }
+  return std::clamp<std::int64_t>(wait, 0, 10'000) * millisecond;
 }
 
 std::string text_of(const net::reply& reply) {
@@ -40,6 +51,10 @@ std::optional<std::uint64_t> number(const std::string& text) {
 
 std::int64_t steady_now() {
   return std::chrono::steady_clock::now().time_since_epoch().count();
+}
+
+bool walk::passing(const net::reply& answer) {
+  return answer.is_error() && passes_by_itself(answer.text);
 }
 
 walk::walk(server_target target, walk_request request, stop_request& stop, server_link link)
@@ -67,10 +82,10 @@ std::string walk::look(bool first) {
   net::question asked;
   asked.add("info", {"INFO"});
   asked.add("dbsize", {"DBSIZE"});
-  const net::answers got = link_.ask(asked);
+  const net::answers got = exchange(asked);
   if (!got) return got.error();
   for (const net::reply& one : *got) {
-    if (one.is_error() && passes(one.text)) return text_of(one);
+    if (passing(one)) return text_of(one);
   }
   if (got->front().is_error()) {
     fatal_ = true;
@@ -116,7 +131,7 @@ std::string walk::ping() {
   net::question asked;
   asked.add("ping", {"PING"});
   const std::int64_t begin = steady_now();
-  const net::answers got = link_.ask(asked);
+  const net::answers got = exchange(asked);
   if (!got) return got.error();
   pinged_at_ = steady_now();
   pace_.answered(pinged_at_ - begin, pinged_at_);
@@ -125,11 +140,12 @@ std::string walk::ping() {
 
 net::answers walk::ask(const net::question& what) {
   while (const std::int64_t wait = pace_.ask(what.names().size(), steady_now())) stop_.sleep(std::min(wait, second));
+  return exchange(what);
+}
+
+net::answers walk::exchange(const net::question& what) {
   net::answers got = link_.ask(what);
-  if (!got) return got;
-  for (const net::reply& one : *got) {
-    if (one.is_error() && passes(one.text)) return std::unexpected(text_of(one));
-  }
+  if (!got) link_lost_ = true;
   return got;
 }
 
@@ -143,6 +159,7 @@ std::expected<std::vector<walked_key>, std::string> walk::ttls_of(std::vector<st
     if (!got) return std::unexpected(got.error());
     for (std::size_t i = begin; i < end; ++i) {
       const net::reply& ttl = (*got)[i - begin];
+      if (passing(ttl)) return std::unexpected(text_of(ttl));
       if (ttl.is_error()) {
         fatal_ = true;
         return std::unexpected("PTTL was refused: " + text_of(ttl) + " (the user needs +pttl on these keys)");
@@ -173,12 +190,13 @@ std::string walk::page(const callbacks& call, std::uint64_t& cursor) {
     if (stop_.sleep(std::min(wait, second))) return {};
   }
   const std::int64_t begin = steady_now();
-  const net::answers got = link_.ask(asked);
+  const net::answers got = exchange(asked);
   if (!got) return got.error();
   const bool slow = steady_now() - begin > pace_.baseline() * 2 + slow_scan;
   const net::reply& reply = got->front();
   if (reply.is_error()) {
-    fatal_ = !passes(reply.text);
+    if (passing(reply)) return text_of(reply);
+    fatal_ = true;
     return "SCAN was refused: " + text_of(reply);
   }
   const auto next = reply.items.size() == 2 ? number(reply.items[0].text) : std::nullopt;
@@ -210,16 +228,20 @@ bool walk::recover(const std::string& why, const callbacks& call, std::uint64_t&
   failure_ = why;
   known_ = false;
   if (fatal_ || ++failures_ > retries_max) return false;
-  line_.say("tidegate: " + why + "; trying again");
-  if (stop_.sleep(retry_first << std::min(failures_ - 1, 6))) return true;
+  // A throttle is how a limit works, not something to report each time.
+  if (!why.starts_with("THROTTLED")) line_.say("tidegate: " + why + "; trying again");
+  if (stop_.sleep(std::max(wait_of(why), retry_first << std::min(failures_ - 1, 6)))) return true;
   const std::string run_id = facts_.run_id;
-  auto link = server_link::open(target_, request_.client_name);
-  if (!link) {
-    failure_ = link.error();
-    return true;
+  if (link_lost_) {
+    auto link = server_link::open(target_, request_.client_name);
+    if (!link) {
+      failure_ = link.error();
+      return true;
+    }
+    own_of_old_links_ += link_.sent();
+    link_ = std::move(*link);
+    link_lost_ = false;
   }
-  own_of_old_links_ += link_.sent();
-  link_ = std::move(*link);
   if (std::string wrong = look(true); !wrong.empty()) {
     failure_ = wrong;
     return !fatal_;

@@ -67,8 +67,12 @@ class walk {
   walk& operator=(const walk&) = delete;
 
   [[nodiscard]] walk_end run(const callbacks& call);
-  // Waits for its turn, asks in batches; an error reply of kind "try again" is an error text too.
+  // Waits for its turn, then asks.
   [[nodiscard]] net::answers ask(const net::question& what);
+  // An error that goes away by itself: a throttle, a server that is starting. `visit` answers with its text.
+  [[nodiscard]] static bool passing(const net::reply& answer);
+  // Something was done, though the page is not: what fails next is a new trouble, not the same again.
+  void note_success() noexcept { failures_ = 0; }
   [[nodiscard]] const server_facts& facts() const noexcept { return facts_; }
   [[nodiscard]] const keyspace::pacing& pace() const noexcept { return pace_; }
   [[nodiscard]] std::uint64_t keys_seen() const noexcept { return keys_seen_; }
@@ -81,6 +85,7 @@ class walk {
 
  private:
   walk(server_target target, walk_request request, stop_request& stop, server_link link);
+  [[nodiscard]] net::answers exchange(const net::question& what);
   [[nodiscard]] std::string look(bool first);
   [[nodiscard]] std::string measure_baseline();
   [[nodiscard]] std::string page(const callbacks& call, std::uint64_t& cursor);
@@ -103,6 +108,7 @@ class walk {
   int failures_ = 0;
   std::string failure_;
   bool fatal_ = false;
+  bool link_lost_ = false;
   bool known_ = true;  // the link's server is the process that facts_ tell of
 };
 

@@ -1,10 +1,10 @@
 #include "evidence/keyspace/evictability.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <nlohmann/json.hpp>
+
+#include "evidence/keyspace/wording.hpp"
 
 namespace tidegate::keyspace {
 namespace {
@@ -74,7 +74,7 @@ exposed_pattern row_of(const pattern_row& row, double share, bool ruled) {
 }
 
 std::string verdict_of(const eviction_view& view) {
-  const std::string uncovered = std::to_string(view.uncovered_keys);
+  const std::string uncovered = grouped(view.uncovered_keys);
   if (view.policy.empty()) return "The server does not tell its maxmemory-policy, so nothing can be said of a change.";
   if (view.policy.starts_with("allkeys-")) {
     return "Every key can be evicted already: what must not be lost must not be kept here.";
@@ -92,21 +92,12 @@ std::string verdict_of(const eviction_view& view) {
          "give them rules, mend the old keys (`tidegate ttl fix`), and look again.";
 }
 
-std::string text(const char* format, double value) {
-  std::array<char, 64> out{};
-  std::snprintf(out.data(), out.size(), format, value);
-  return out.data();
-}
-
-std::string mebibytes(const estimate& bytes) {
-  return bytes.measured == 0 ? "-" : text("%.1f MiB", bytes.value / 1048576);
-}
-
+// A pattern between the bars of a table.
 std::string cell(const std::string& pattern) {
   std::string out;
-  for (const char c : pattern.substr(0, 100)) {
+  for (const char c : printable(pattern, 100)) {
     if (c == '|' || c == '`') out += '\\';
-    out += c >= 0x20 && c < 0x7f ? c : '?';
+    out += c;
   }
   return out;
 }
@@ -177,17 +168,16 @@ eviction_view judge_eviction(const census& keys, double share, const server_memo
 
 std::string to_markdown(const eviction_view& view) {
   const auto row = [](const std::string& name, const evictable_share& share) {
-    return "| " + name + " | " + std::to_string(share.keys) + " | " + text("%.1f %%", share.keys_share * 100) + " | " +
-           mebibytes(share.bytes) + " | " + text("%.1f %%", share.bytes_share * 100) + " |\n";
+    return "| " + name + " | " + grouped(share.keys) + " | " + percent_text(share.keys_share) + " | " +
+           estimate_text(share.bytes) + " | " + percent_text(share.bytes_share) + " |\n";
   };
   std::string out = "## Eviction policy\n\n`maxmemory-policy` of " + view.target + " is **" +
-                    (view.policy.empty() ? "unknown" : view.policy) + "**; " + std::to_string(view.evicted_keys) +
+                    (view.policy.empty() ? "unknown" : view.policy) + "**; " + grouped(view.evicted_keys) +
                     " keys were evicted since it started; ";
-  out += text("%.2f GiB", static_cast<double>(view.memory_used) / 1073741824) + " in use";
+  out += bytes_text(static_cast<double>(view.memory_used)) + " in use";
   if (view.memory_max != 0) {
-    out += " of " + text("%.2f GiB", static_cast<double>(view.memory_max) / 1073741824) + " (" +
-           text("%.1f %%", 100 * part(static_cast<double>(view.memory_used), static_cast<double>(view.memory_max))) +
-           ")";
+    out += " of " + bytes_text(static_cast<double>(view.memory_max)) + " (" +
+           percent_text(part(static_cast<double>(view.memory_used), static_cast<double>(view.memory_max))) + ")";
   }
   out += ".\n\n| can be evicted | keys | share | memory | share |\n|---|---|---|---|---|\n";
   out += row("now, under " + (view.policy.empty() ? std::string("an unknown policy") : view.policy), view.now);
@@ -201,9 +191,9 @@ std::string to_markdown(const eviction_view& view) {
   }
   for (const exposed_pattern& one : view.exposed) {
     const std::optional<double>& unused = one.share_rarely_used ? one.share_rarely_used : one.share_idle_a_day;
-    out += "| `" + cell(one.pattern) + "` | " + std::to_string(one.exposed_keys) + " | " +
-           mebibytes(one.exposed_bytes) + " | " + (unused ? text("%.0f %%", *unused * 100) : std::string("-")) + " | " +
-           one.risk + " | " + (one.ruled ? "yes" : "no") + " |\n";
+    out += "| `" + cell(one.pattern) + "` | " + grouped(one.exposed_keys) + " | " + estimate_text(one.exposed_bytes) +
+           " | " + (unused ? percent_text(*unused, 0) : std::string("-")) + " | " + one.risk + " | " +
+           (one.ruled ? "yes" : "no") + " |\n";
   }
   if (view.exposed_left_out != 0) out += "\n… and " + std::to_string(view.exposed_left_out) + " more patterns.\n";
   return out + "\n**" + view.verdict + "**\n";

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
+
+#include "evidence/keyspace/wording.hpp"
 
 namespace tidegate::keyspace {
 namespace {
@@ -11,14 +12,7 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t writers_shown = 4;
 constexpr double nearly_all = 0.95;
-constexpr std::size_t name_bytes_max = 80;
-
-// What stands in a comment: one line, printable.
-std::string plain(const std::string& text) {
-  std::string out;
-  for (const char c : text.substr(0, name_bytes_max)) out += c >= 0x20 && c < 0x7f ? c : '?';
-  return out;
-}
+constexpr std::size_t name_columns_max = 80, source_columns_max = 200;
 
 // A double-quoted YAML scalar. A `$` is doubled: `${…}` would be taken from the environment.
 std::string quoted(const std::string& text) {
@@ -40,37 +34,21 @@ std::string quoted(const std::string& text) {
   return out + "\"";
 }
 
-std::string number(std::uint64_t value) {
-  std::string text = std::to_string(value);
-  for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
-  return text;
-}
-
-std::string mebibytes(const estimate& bytes) {
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%.1f MiB", bytes.value / 1048576);
-  std::string said = text.data();
-  if (bytes.margin && *bytes.margin > 0) {
-    std::snprintf(text.data(), text.size(), " +- %.1f MiB", *bytes.margin / 1048576);
-    said += text.data();
-  }
-  return said;
-}
-
 std::string evidence_comment(const pattern_evidence& seen) {
   std::string text;
   if (seen.keys != 0) {
-    text += "  # " + number(seen.keys_without_ttl) + " of " + number(seen.keys) + " keys have no TTL";
+    text += "  # " + grouped(seen.keys_without_ttl) + " of " + grouped(seen.keys) + " keys have no TTL";
     if (seen.bytes_without_ttl && seen.bytes_without_ttl->measured != 0) {
-      text += "; they take " + mebibytes(*seen.bytes_without_ttl) + ", which `ttl fix` gives back within the default";
+      text +=
+          "; they take " + estimate_text(*seen.bytes_without_ttl) + ", which `ttl fix` gives back within the default";
     }
     text += '\n';
   }
   if (seen.writes != 0) {
-    text += "  # " + number(seen.writes_without_ttl) + " of " + number(seen.writes) + " writes left no TTL";
+    text += "  # " + grouped(seen.writes_without_ttl) + " of " + grouped(seen.writes) + " writes left no TTL";
     for (std::size_t i = 0; i < std::min(writers_shown, seen.writers_without_ttl.size()); ++i) {
       const auto& [name, writes] = seen.writers_without_ttl[i];
-      text += (i == 0 ? ": " : ", ") + plain(name) + " (" + number(writes) + ")";
+      text += (i == 0 ? ": " : ", ") + printable(name, name_columns_max) + " (" + grouped(writes) + ")";
     }
     if (seen.writers_without_ttl.size() > writers_shown) text += ", …";
     text += '\n';
@@ -145,7 +123,8 @@ std::vector<suggestion> suggest(std::vector<pattern_evidence> seen, const std::v
 }
 
 std::string to_yaml(const std::vector<suggestion>& rules, const std::string& source) {
-  std::string out = "# Suggested from " + plain(source) + ". Read each line with its owner before it is pasted.\n";
+  std::string out = "# Suggested from " + printable(source, source_columns_max) +
+                    ". Read each line with its owner before it is pasted.\n";
   if (rules.empty())
     return out + "# Nothing to suggest: no pattern without a rule leaves enough keys without a TTL.\nttl: []\n";
   out += "ttl:\n";

@@ -203,13 +203,15 @@ class old_keys(unittest.TestCase):
         self.assertTrue(all(one["bytes"] > 0 for one in found["patterns"]))
         self.assertEqual(sum(one["keys"] for one in found["ttl_after"]["histogram"]), sum(wanted.values()))
 
-    def test_wants_a_yes_where_nobody_can_be_asked(self):
+    def test_wants_a_yes_for_the_rules_of_a_whole_file_where_nobody_can_be_asked(self):
         server = self.start()
         bare = self.bare(server)
-        bare.call("SET", "a:1", "x")
-        _, err = self.run_tidegate("ttl", "fix", "--url", server.url, "--pattern", "a:*", "--default", "1h", status=2)
+        bare.call("SET", "contact:userGroupLabel:set:1", "x")
+        _, err = self.run_tidegate("ttl", "fix", "-c", self.configured(server), status=2)
         self.assertIn("--yes", err)
-        self.assertEqual(bare.call("TTL", "a:1"), -1)
+        self.assertEqual(bare.call("TTL", "contact:userGroupLabel:set:1"), -1)
+        self.run_tidegate("ttl", "fix", "-c", self.configured(server), "--pattern", "contact:userGroupLabel:set:*")
+        self.assertGreater(bare.call("TTL", "contact:userGroupLabel:set:1"), 26 * DAY)
 
     def test_begins_anew_at_a_server_that_is_another_process(self):
         server = self.start()
@@ -233,6 +235,55 @@ class old_keys(unittest.TestCase):
         _, err = self.run_tidegate(*arguments, "--resume", "--rate", "50000/s")
         self.assertIn("begins anew", err)
         self.assertNotIn(-1, pipelined(bare, [("TTL", f"a:{i}") for i in range(3000)]))
+
+    def test_goes_on_when_its_connection_is_lost(self):
+        server = self.start()
+        bare = self.bare(server)
+        pipelined(bare, [("SET", f"a:{i}", "x") for i in range(3000)])
+        child = self.spawn("ttl", "fix", "--url", server.url, "--pattern", "a:*", "--default", "1h", "--yes", "--rate", "4000/s",
+                           "--format", "json")
+        for _ in range(2):
+            before = bare.call("INFO", "keyspace")
+            wait_until(lambda: bare.call("INFO", "keyspace") != before, 60, "keys mended")
+            bare.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        out, err = child.communicate(timeout=120)
+        self.assertEqual(child.returncode, 0, err)
+        self.assertIn("trying again", err)
+        self.assertNotIn(-1, pipelined(bare, [("TTL", f"a:{i}") for i in range(3000)]))
+        found = json.loads(out)
+        self.assertLessEqual(found["given"], 3000)
+
+    def test_begins_anew_when_the_server_restarts_under_it(self):
+        server = self.start()
+        bare = self.bare(server)
+        pipelined(bare, [("SET", f"a:{i}", "x") for i in range(3000)])
+        child = self.spawn("ttl", "fix", "--url", server.url, "--pattern", "a:*", "--default", "1h", "--yes", "--rate", "2000/s")
+        wait_until(lambda: b"expires=0" not in bare.call("INFO", "keyspace"), 60, "keys mended")
+        pipelined(bare, [("PERSIST", f"a:{i}") for i in range(3000)])
+        bare.call("SAVE")  # what is loaded after the crash: nothing of the first pages is mended
+        self.assertIsNone(child.poll(), "it is at work still")
+        server.signal(signal.SIGKILL)
+        server.child.wait()
+        again = self.start(port=server.port, arguments=[["dir", str(server.folder)]])
+        _, err = child.communicate(timeout=120)
+        self.assertEqual(child.returncode, 0, err)
+        self.assertIn("begins anew", err)
+        self.assertNotIn(-1, pipelined(self.bare(again), [("TTL", f"a:{i}") for i in range(3000)]))
+
+    def test_waits_where_the_proxy_throttles_it(self):
+        server = self.start()
+        bare = self.bare(server)
+        pipelined(bare, [("SET", f"a:{i}", "x") for i in range(600)])
+        limits = [{"name": "slow-fix", "match": {"client": "tidegate-ttl-fix", "command": "expire"}, "rate": "200/s", "burst": 60,
+                   "action": "reject"}]
+        with tidegate(server, more={"limits": limits}) as proxy:
+            found = self.json_of("ttl", "fix", "--through", f"redis://127.0.0.1:{proxy.port}", "--pattern", "a:*", "--default", "1h",
+                                 "--yes", "--rate", "50000/s")
+            text = proxy.get("/metrics")[1]
+        self.assertEqual(found["given"], 600)
+        self.assertIn('tidegate_rejected_total{rule="slow-fix"', text.replace('client="tidegate-ttl-fix",rule="slow-fix"',
+                                                                              'rule="slow-fix"'))
+        self.assertNotIn(-1, pipelined(bare, [("TTL", f"a:{i}") for i in range(600)]))
 
     def test_gives_way_when_the_upstream_fills(self):
         server = self.start(arguments=[["maxmemory", "3mb"], ["maxmemory-policy", "noeviction"]])

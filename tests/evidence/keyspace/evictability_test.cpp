@@ -75,7 +75,7 @@ TEST(Evictability, NamesWhatAChangeWouldExposeAndHowLikely) {
 }
 
 TEST(Evictability, AdvisesByWhatItFound) {
-  EXPECT_NE(judged("volatile-lfu").verdict.find("2300 keys have neither"), std::string::npos);
+  EXPECT_NE(judged("volatile-lfu").verdict.find("2,300 keys have neither"), std::string::npos);
   EXPECT_NE(judged("allkeys-lru").verdict.find("already"), std::string::npos);
   std::vector<mending_rule> all = rules;
   all.push_back({.pattern = "profile:*", .default_ttl = std::chrono::hours(1), .max_ttl = std::nullopt, .jitter = 0});
@@ -86,7 +86,7 @@ TEST(Evictability, AdvisesByWhatItFound) {
 TEST(Evictability, ReadsAsMarkdownAndAsJson) {
   const eviction_view view = judged("volatile-lfu");
   const std::string text = to_markdown(view);
-  EXPECT_NE(text.find("| `profile:*` | 2300 |"), std::string::npos) << text;
+  EXPECT_NE(text.find("| `profile:*` | 2,300 |"), std::string::npos) << text;
   EXPECT_NE(text.find("60.6 %"), std::string::npos) << text;
   const auto json = to_json(view);
   EXPECT_EQ(json.at("evictable").at("now").at("keys"), 4035);
