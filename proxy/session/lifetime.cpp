@@ -111,6 +111,7 @@ void engine::state::session_timer(session& s) {
   if (s.hold == hold_reason::connection && now >= s.connection_until) {
     // Everything received so far has waited long enough; what comes later waits anew.
     s.unavailable_bytes = std::max<std::uint64_t>(s.held.size(), 1);
+    s.connection_until = 0;
     stop_waiting(s);
     go_on(s);
     if (s.gone) return;

@@ -93,6 +93,7 @@ void engine::state::forward_early(session& s, const resp::request_parser& from, 
   if (!progress.multibulk || progress.args_complete == 0 || logins_are_ours()) return;
   if (!snapshot->limits->empty() || !snapshot->ttl->empty()) return;
   if (s.unframed || (s.tx && s.tx->open)) return;
+  if (s.unavailable_bytes > 0) return;  // it waited for a connection in vain; when it is whole it will be told so
   const resp::request begun{.raw = data, .base = data.data(), .refs = from.complete_args(), .is_inline = false};
   const resp::command_spec& spec = evaluator.identify(begun);
   if (spec.container || spec.kind != resp::special::none) return;  // these the proxy may answer itself

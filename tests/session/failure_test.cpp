@@ -225,6 +225,19 @@ TEST(Failure, InSessionPoolingAnAbsentUpstreamGetsTheErrorWithoutASpin) {
   world.expect_nothing_left();
 }
 
+// Found by session_fuzz: the wait's deadline was over, and the half command asked for it again and again in one turn.
+TEST(Failure, InSessionPoolingHalfACommandThatWaitsForAConnectionDoesNotSpin) {
+  fake_world world([](config::config& c) { c.upstream.pooling = config::pooling::session; });
+  world.hold_connects = true;
+  fake_socket& client = world.connect_client();
+  client.send("*2\r\n$4\r\nECHO\r\n$5\r\nab");
+  world.advance(1'500 * millisecond);
+  EXPECT_EQ(client.take(), "");
+  world.hold_connects = false;
+  EXPECT_EQ(world.ask(client, "cde\r\n"), "$5\r\nabcde\r\n");
+  world.expect_nothing_left();
+}
+
 TEST(Failure, InSessionPoolingEachClientHasItsConnection) {
   fake_world world([](config::config& c) { c.upstream.pooling = config::pooling::session; });
   fake_socket& a = world.connect_client();

@@ -1,7 +1,9 @@
 #include "fake_redis.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 #include "resp/encoder.hpp"
@@ -348,6 +350,18 @@ fake_redis::value& fake_redis::touch(link& c, const std::string& key, char type)
   return place->second;
 }
 
+const std::string no_integer = "-ERR value is not an integer or out of range\r\n";
+
+// Of a TTL: bounded so that milliseconds fit.
+std::optional<std::int64_t> whole_number(const std::string& text) {
+  constexpr std::int64_t largest = 1'000'000'000'000;
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number > largest || number < -largest)
+    return std::nullopt;
+  return number;
+}
+
 std::string fake_redis::run_set(link& c, const words& args) {
   std::int64_t ttl = -1;
   bool keep = false, nx = false, xx = false;
@@ -359,11 +373,11 @@ std::string fake_redis::run_set(link& c, const words& args) {
       xx = true;
     else if (option == "keepttl")
       keep = true;
-    else if (option == "ex" && i + 1 < args.size())
-      ttl = std::stoll(args[++i]) * 1000;
-    else if (option == "px" && i + 1 < args.size())
-      ttl = std::stoll(args[++i]);
-    else
+    else if ((option == "ex" || option == "px") && i + 1 < args.size()) {
+      const auto given = whole_number(args[++i]);
+      if (!given) return no_integer;
+      ttl = option == "ex" ? *given * 1000 : *given;
+    } else
       return "-ERR syntax error\r\n";
   }
   const value* old = find(c.db, args[1]);
@@ -378,9 +392,11 @@ std::string fake_redis::run_set(link& c, const words& args) {
 }
 
 std::string fake_redis::run_expire(link& c, const words& args, std::int64_t unit) {
+  const auto given = whole_number(args[2]);
+  if (!given) return no_integer;
   value* now = find(c.db, args[1]);
   if (now == nullptr) return integer(0);
-  const std::int64_t ttl = std::stoll(args[2]) * unit;
+  const std::int64_t ttl = *given * unit;
   const std::string option = args.size() > 3 ? lower(args[3]) : "";
   if (option == "nx" && now->ttl_ms >= 0) return integer(0);
   if (option == "lt" && now->ttl_ms >= 0 && now->ttl_ms <= ttl) return integer(0);
@@ -417,8 +433,10 @@ std::string fake_redis::run_data(link& c, const words& args, bool& known) {
     return integer(1);
   }
   if (name == "setex") {
+    const auto seconds = whole_number(args[2]);
+    if (!seconds) return no_integer;
     value& now = touch(c, args[1], 's');
-    now = {'s', args[3], {}, std::stoll(args[2]) * 1000, now.version};
+    now = {'s', args[3], {}, *seconds * 1000, now.version};
     return ok;
   }
   if (name == "mset") {
