@@ -7,6 +7,7 @@
 #include <iostream>
 #include <memory>
 #include <ostream>
+#include <thread>
 
 #include "cli/check.hpp"
 #include "cli/command_line.hpp"
@@ -18,9 +19,15 @@
 #include "proxy/admin/version.hpp"
 #include "proxy/net/control_thread.hpp"
 #include "proxy/net/server.hpp"
+#include "proxy/net/takeover.hpp"
 
 namespace tidegate::cli {
 namespace {
+
+// For the process before us to close its admin listener.
+constexpr std::chrono::milliseconds let_go_patience{1000};
+constexpr std::chrono::milliseconds admin_interval{100};
+constexpr int admin_tries = 50;
 
 std::string address_text(const std::string& host, std::uint16_t port) {
   const bool v6 = host.find(':') != std::string::npos;
@@ -78,43 +85,71 @@ policy::cap_book kept_caps(const config::config& config) {
   return book;
 }
 
+// Whom we took over from may need a moment more to let go of the address; its sockets are ours, so giving up at once
+// would end the service.
+std::expected<void, std::string> open_admin(admin::admin_server& side, bool takes_over) {
+  auto started = side.start();
+  for (int i = 0; takes_over && !started && i < admin_tries; ++i) {
+    std::this_thread::sleep_for(admin_interval);
+    started = side.start();
+  }
+  return started;
+}
+
 int run(const std::shared_ptr<const config::config>& config, std::ostream& out) {
-  policy::foundations base{.registry = std::make_shared<attribution::registry>(),
-                           .buckets = limiter::make_bucket_store(),
-                           .commands = resp::command_table::builtin(),
-                           .expire_options = true};
+  auto before = net::predecessor::find(config->listen);
+  if (!before) {
+    spdlog::error("cannot start: {}", before.error());
+    return 1;
+  }
+  const bool takes_over = before->has_value();
+  if (takes_over) spdlog::info("taking over from process {}", (*before)->pid());
+  // Clients that had used up their burst a moment ago must not get a second one from the new process.
+  policy::foundations base{
+      .registry = std::make_shared<attribution::registry>(),
+      .buckets = limiter::make_bucket_store(takes_over ? limiter::first_buckets::empty : limiter::first_buckets::full),
+      .commands = resp::command_table::builtin(),
+      .expire_options = true};
   const auto upstream = std::make_shared<session::upstream_state>();
   const policy::cap_book caps = kept_caps(*config);
   const std::shared_ptr<const policy::snapshot> first =
       policy::make_snapshot(config, base, 1, std::chrono::steady_clock::now().time_since_epoch().count(), caps.rules());
   net::server workers({.snapshot = first, .registry = base.registry, .upstream = upstream});
   served_evidence evidence;
-  net::control_thread::options controlled{
-      .config_path = config->path, .foundations = base, .snapshot = first, .upstream = upstream, .caps = caps};
+  std::unique_ptr<admin::admin_server> admin_side;
+  net::control_thread::options controlled{.config_path = config->path,
+                                          .foundations = base,
+                                          .snapshot = first,
+                                          .upstream = upstream,
+                                          .caps = caps,
+                                          .let_go = [&admin_side] { admin_side->stop(); }};
   evidence.listen(controlled);
   net::control_thread control(std::move(controlled), workers);
   evidence.start(*config, workers, control, base, upstream);
-  if (const auto started = workers.start(); !started) {
-    spdlog::error("cannot start: {}", started.error());
+  const auto give_up = [&](const std::string& why) {
+    spdlog::error("cannot start: {}", why);
+    workers.stop();
     evidence.stop();
     return 1;
+  };
+  const auto started = workers.start(takes_over ? std::move((*before)->sockets()) : net::inherited_sockets());
+  if (!started) return give_up(started.error());
+  if (takes_over) {
+    (*before)->taken();
+    if (!(*before)->await_freed(let_go_patience)) spdlog::warn("the process before us did not say that it stops");
   }
-  admin::admin_server admin_side({.address = config->admin.address,
-                                  .port = config->admin.port,
-                                  .from = sources_of(workers, control, base, upstream, evidence),
-                                  .limits = {}});
+  admin_side = std::make_unique<admin::admin_server>(
+      admin::admin_server::options{.address = config->admin.address,
+                                   .port = config->admin.port,
+                                   .from = sources_of(workers, control, base, upstream, evidence),
+                                   .limits = {}});
   if (config->admin.enabled) {
-    if (const auto started = admin_side.start(); !started) {
-      spdlog::error("cannot start: {}", started.error());
-      workers.stop();
-      evidence.stop();
-      return 1;
-    }
+    if (const auto open = open_admin(*admin_side, takes_over); !open) return give_up(open.error());
   }
-  out << listening_line(*config, workers, config->admin.enabled ? &admin_side : nullptr) << std::endl;
+  out << listening_line(*config, workers, config->admin.enabled ? admin_side.get() : nullptr) << std::endl;
   control.run();
   evidence.stop();
-  admin_side.stop();
+  admin_side->stop();
   return 0;
 }
 

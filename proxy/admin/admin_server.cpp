@@ -183,6 +183,8 @@ std::expected<void, std::string> admin_server::start() {
   attempt([&] { s.acceptor.listen(asio::socket_base::max_listen_connections, error); });
   attempt([&] { s.bound = s.acceptor.local_endpoint(error); });
   if (error) {
+    error_code ignored;
+    s.acceptor.close(ignored);  // so that it can be tried again
     return std::unexpected("admin.address " + where + ": " + error.message() + "; choose a free address");
   }
   asio::co_spawn(s.context, s.accept(), asio::detached);
@@ -193,6 +195,8 @@ std::expected<void, std::string> admin_server::start() {
 void admin_server::stop() {
   state_->context.stop();
   if (state_->thread.joinable()) state_->thread.join();
+  error_code ignored;
+  state_->acceptor.close(ignored);  // the address is free for a successor from here on
 }
 
 tcp::endpoint admin_server::endpoint() const {

@@ -14,6 +14,7 @@
 #include "evidence/audit/cap_file.hpp"
 #include "proxy/net/control_connection.hpp"
 #include "proxy/net/file_watch.hpp"
+#include "proxy/net/takeover.hpp"
 
 namespace tidegate::net {
 namespace asio = boost::asio;
@@ -83,10 +84,12 @@ struct control_thread::state {
         current(given.snapshot),
         loaded(given.snapshot->config),
         caps(context, cap_options()),
+        successor(context, loaded->listen, handover_events()),
         upstream(context, loaded->instance, loaded->upstream, given.upstream, connection_events()) {}
 
   control_connection::events connection_events();
   cap_keeper::options cap_options();
+  handover::events handover_events();
   void wait_for_signal();
   void on_signal(int number);
   void watch_files();
@@ -117,6 +120,7 @@ struct control_thread::state {
   bool memory_told = false, memory_known = false;
   std::string eviction_told;
   cap_keeper caps;
+  handover successor;
   control_connection upstream;
 };
 
@@ -141,6 +145,16 @@ cap_keeper::options control_thread::state::cap_options() {
                 return next->generation;
               },
           .in_use = [this] { return workers.generation_in_use(); }};
+}
+
+handover::events control_thread::state::handover_events() {
+  return {.sockets = [this] { return workers.listening_sockets(); },
+          .let_go = [this] { given.let_go(); },
+          .taken =
+              [this](pid_t pid) {
+                spdlog::info("process {} has taken over the listening sockets", pid);
+                if (!draining) begin_drain();
+              }};
 }
 
 void control_thread::state::wait_for_signal() {
@@ -245,6 +259,7 @@ void control_thread::state::memory(double fraction) {
 }
 
 void control_thread::state::begin_drain() {
+  successor.stop();
   {
     const std::scoped_lock lock(mutex);
     draining = true;
@@ -291,6 +306,7 @@ void control_thread::run() {
   state_->files.watch(watched_files(state_->given.config_path, *state_->loaded));
   state_->watch_files();
   state_->caps.start();
+  state_->successor.start();
   state_->upstream.start();
   state_->context.run();
 }

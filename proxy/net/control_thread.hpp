@@ -39,6 +39,8 @@ class control_thread {
     std::shared_ptr<const policy::snapshot> snapshot;  // what the server was made with
     std::shared_ptr<session::upstream_state> upstream;
     policy::cap_book caps;  // those that the snapshot was made with
+    // What a successor needs before we have drained: called once, on the control thread, when it has taken over.
+    std::function<void()> let_go = [] {};
     // For the evidence; both may be empty. Called on the control thread: what INFO said, with the sum of its calls of
     // write commands where commandstats were asked for; and what changed, in words.
     std::function<void(const upstream_info&, std::optional<std::uint64_t> write_calls)> watch_info = {};
@@ -50,7 +52,8 @@ class control_thread {
   control_thread(const control_thread&) = delete;
   control_thread& operator=(const control_thread&) = delete;
 
-  // Returns when the server was drained and stopped. The server must have been started.
+  // Returns when the server was drained and stopped. The server must have been started. From here on a successor may
+  // take over the listening sockets (takeover.hpp): that drains as SIGTERM does.
   void run();
   // From any thread: as SIGTERM does.
   void request_stop();

@@ -105,19 +105,26 @@ void tune_socket(int fd) noexcept {
   set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, unacknowledged_milliseconds);
 }
 
-std::expected<bound_listener, std::string> bind_listener(const config::listener& where, std::uint32_t workers) {
+std::expected<bound_listener, std::string> bind_listener(const config::listener& where, std::uint32_t workers,
+                                                         inherited_sockets& inherited) {
   auto address = parse(where.address, where.port);
   if (!address) return std::unexpected(address.error());
-  if (where.port != 0) {
+  bound_listener out;
+  for (inherited_socket& one : inherited) {
+    if (where.port == 0 || one.port != where.port || one.address != where.address) continue;
+    out.port = one.port;
+    out.sockets.push_back(std::move(one.socket));
+  }
+  std::erase_if(inherited, [](const inherited_socket& one) { return one.socket.get() < 0; });
+  if (where.port != 0 && out.sockets.empty()) {
     // SO_REUSEPORT would share the port silently with a second proxy of the same user: try alone first.
     const unique_fd alone = bind_one(*address, false);
     if (alone.get() < 0) return cannot_bind(where, errno);
   }
-  bound_listener out;
-  for (std::uint32_t i = 0; i < workers; ++i) {
+  while (out.sockets.size() < workers) {
     unique_fd fd = bind_one(*address, true);
     if (fd.get() < 0) return cannot_bind(where, errno);
-    if (i == 0) {
+    if (out.sockets.empty()) {
       // Port 0 was chosen by the system just now: the other workers' sockets join it.
       socket_address bound;
       ::getsockname(fd.get(), bound.raw(), &bound.size);

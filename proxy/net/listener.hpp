@@ -42,12 +42,22 @@ class unique_fd {
 
 struct bound_listener {
   std::uint16_t port = 0;
-  std::vector<unique_fd> sockets;  // one a worker
+  std::vector<unique_fd> sockets;  // one a worker; more where more were inherited
 };
 
-// The error names the address and the remedy.
+// A listening socket that another process passed on.
+struct inherited_socket {
+  std::string address;
+  std::uint16_t port = 0;
+  unique_fd socket;
+};
+using inherited_sockets = std::vector<inherited_socket>;
+
+// Takes the sockets of this address out of `inherited`, all of them, since a client may already wait in each one's
+// queue; binds what is missing to one a worker. The error names the address and the remedy.
 [[nodiscard]] std::expected<bound_listener, std::string> bind_listener(const config::listener& where,
-                                                                       std::uint32_t workers);
+                                                                       std::uint32_t workers,
+                                                                       inherited_sockets& inherited);
 
 // What every TCP socket of ours has set: no delay, keepalive after 60 s, death after 30 s of unacknowledged bytes.
 void tune_socket(int fd) noexcept;

@@ -1,5 +1,6 @@
 #include "proxy/net/server.hpp"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -89,6 +90,8 @@ struct server::state {
   std::atomic<std::uint64_t> bytes_held{0};
   tls_contexts contexts;
   std::vector<std::uint16_t> ports;
+  // Second descriptors of every listening socket, to pass on; they keep a socket open, so draining closes them.
+  inherited_sockets passable;
   std::vector<std::unique_ptr<worker>> workers;
 };
 
@@ -160,16 +163,21 @@ server::~server() {
   stop();
 }
 
-std::expected<void, std::string> server::start() {
+std::expected<void, std::string> server::start(inherited_sockets inherited) {
   ignore_broken_pipes();
   state_->shared.clients_max = raise_descriptor_limit();
   if (auto loaded = state_->load_contexts(*state_->config); !loaded) return loaded;
   for (std::size_t i = 0; i < state_->config->listen.size(); ++i) {
-    auto bound = bind_listener(state_->config->listen[i], workers());
+    const config::listener& where = state_->config->listen[i];
+    auto bound = bind_listener(where, workers(), inherited);
     if (!bound) return std::unexpected(bound.error());
     state_->ports.push_back(bound->port);
-    for (std::uint32_t w = 0; w < workers(); ++w) {
-      if (auto added = state_->workers[w]->add_listener(std::move(bound->sockets[w]), i); !added) return added;
+    for (std::size_t s = 0; s < bound->sockets.size(); ++s) {
+      state_->passable.push_back({.address = where.address,
+                                  .port = bound->port,
+                                  .socket = unique_fd(::fcntl(bound->sockets[s].get(), F_DUPFD_CLOEXEC, 0))});
+      if (auto added = state_->workers[s % workers()]->add_listener(std::move(bound->sockets[s]), i); !added)
+        return added;
     }
   }
   const signals_blocked guard;
@@ -205,7 +213,16 @@ void server::wake() {
   for (const auto& w : state_->workers) w->wake();
 }
 
+std::vector<offered_socket> server::listening_sockets() const {
+  std::vector<offered_socket> all;
+  for (const inherited_socket& one : state_->passable) {
+    if (one.socket.get() >= 0) all.push_back({.address = one.address, .port = one.port, .fd = one.socket.get()});
+  }
+  return all;
+}
+
 void server::drain() {
+  state_->passable.clear();
   for (const auto& w : state_->workers) w->post_drain();
 }
 
@@ -214,6 +231,7 @@ bool server::drained() const {
 }
 
 void server::stop() {
+  state_->passable.clear();
   for (const auto& w : state_->workers) w->stop();
 }
 

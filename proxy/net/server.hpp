@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "policy/snapshot.hpp"
+#include "proxy/net/takeover.hpp"
 #include "proxy/session/engine.hpp"
 
 namespace tidegate::net {
@@ -31,8 +32,11 @@ class server {
   server& operator=(const server&) = delete;
 
   // Loads certificates, binds every listener (SO_REUSEPORT, one socket a worker) and starts the workers. The error
-  // names the listener or file and the remedy.
-  [[nodiscard]] std::expected<void, std::string> start();
+  // names the listener or file and the remedy. inherited: sockets of a predecessor, used where they are for an address
+  // of ours, closed where not.
+  [[nodiscard]] std::expected<void, std::string> start(inherited_sockets inherited = {});
+  // What a successor may have: none once drained. From the thread that calls drain() and stop().
+  [[nodiscard]] std::vector<offered_socket> listening_sockets() const;
 
   // A new snapshot for every worker. Certificates are read anew; if they are wrong the old ones stay and the error says
   // why. A change of `workers`, `listen` addresses or upstream TLS that needs a restart is reported in the error as

@@ -13,6 +13,11 @@
 namespace tidegate::net_test {
 namespace {
 
+std::expected<net::bound_listener, std::string> bind(const config::listener& where, std::uint32_t workers) {
+  net::inherited_sockets none;
+  return net::bind_listener(where, workers, none);
+}
+
 config::listener at(const std::string& address, std::uint16_t port) {
   config::listener where;
   where.address = address;
@@ -28,7 +33,7 @@ int option(int fd, int level, int name) {
 }
 
 TEST(Listener, GivesEveryWorkerASocketOfTheSamePortThatTheSystemChose) {
-  const auto bound = net::bind_listener(at("127.0.0.1", 0), 3);
+  const auto bound = bind(at("127.0.0.1", 0), 3);
   ASSERT_TRUE(bound.has_value()) << bound.error();
   ASSERT_EQ(bound->sockets.size(), 3U);
   ASSERT_NE(bound->port, 0);
@@ -41,9 +46,9 @@ TEST(Listener, GivesEveryWorkerASocketOfTheSamePortThatTheSystemChose) {
 }
 
 TEST(Listener, RefusesAPortThatAnotherProxyOfTheSameUserServes) {
-  const auto first = net::bind_listener(at("127.0.0.1", 0), 1);
+  const auto first = bind(at("127.0.0.1", 0), 1);
   ASSERT_TRUE(first.has_value());
-  const auto second = net::bind_listener(at("127.0.0.1", first->port), 1);
+  const auto second = bind(at("127.0.0.1", first->port), 1);
   ASSERT_FALSE(second.has_value());
   EXPECT_EQ(second.error(),
             "cannot listen on 127.0.0.1:" + std::to_string(first->port) +
@@ -51,15 +56,15 @@ TEST(Listener, RefusesAPortThatAnotherProxyOfTheSameUserServes) {
 }
 
 TEST(Listener, SaysWhenTheMachineHasNoSuchAddress) {
-  const auto bound = net::bind_listener(at("192.0.2.7", 1234), 1);
+  const auto bound = bind(at("192.0.2.7", 1234), 1);
   ASSERT_FALSE(bound.has_value());
   EXPECT_NE(bound.error().find("192.0.2.7:1234"), std::string::npos);
   EXPECT_NE(bound.error().find("no such address"), std::string::npos);
-  EXPECT_FALSE(net::bind_listener(at("localhost", 1234), 1).has_value());
+  EXPECT_FALSE(bind(at("localhost", 1234), 1).has_value());
 }
 
 TEST(Listener, TakesIpv6AloneOnAnIpv6Address) {
-  const auto bound = net::bind_listener(at("::", 0), 1);
+  const auto bound = bind(at("::", 0), 1);
   if (!bound.has_value()) GTEST_SKIP() << "no IPv6 here: " << bound.error();
   EXPECT_EQ(option(bound->sockets[0].get(), IPPROTO_IPV6, IPV6_V6ONLY), 1);
   EXPECT_LT(peer_socket::connect(bound->port).fd(), 0);
@@ -67,7 +72,7 @@ TEST(Listener, TakesIpv6AloneOnAnIpv6Address) {
 
 TEST(Listener, AcceptsTunedSocketsWithTheirSource) {
   net::poller poller;
-  auto bound = net::bind_listener(at("127.0.0.1", 0), 1);
+  auto bound = bind(at("127.0.0.1", 0), 1);
   net::acceptor acceptor(0);
   ASSERT_TRUE(acceptor.open(poller, bound->sockets[0].release(), true, false));
   net::accepted_socket got;
