@@ -1,7 +1,6 @@
 #include "attribution/pattern_set.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <numeric>
 
 namespace tidegate::attribution {
@@ -37,6 +36,30 @@ pattern_set::pattern_set(const std::vector<std::string>& globs) {
     const span part = open.back();
     open.pop_back();
     fill(part, open);
+  }
+  for (node& here : nodes_) {
+    settle(here);
+    tabulate(here);
+  }
+}
+
+// Where the best glob here is `prefix*`, it matches whatever comes this far; above there may be a better one all the
+// same.
+void pattern_set::settle(node& here) const noexcept {
+  if (here.here_count == 0) return;
+  const std::uint32_t best = by_prefix_[here.here_begin];
+  const glob& first = globs_[best];
+  const bool takes_all = first.pattern().size() == first.literal_prefix().size() + 1 && first.pattern().back() == '*';
+  if (takes_all && (here.above_best == npos || better(best, here.above_best))) here.settled = best;
+}
+
+void pattern_set::tabulate(node& here) {
+  if (here.child_count <= children_without_table || here.child_count > 255) return;
+  here.table = static_cast<std::uint32_t>(tables_.size());
+  tables_.resize(tables_.size() + 256, 0);
+  for (std::uint32_t i = 0; i < here.child_count; ++i) {
+    tables_[here.table + static_cast<unsigned char>(first_bytes_[here.child_begin + i])] =
+        static_cast<std::uint8_t>(i + 1);
   }
 }
 
@@ -77,18 +100,30 @@ void pattern_set::fill(const span& part, std::vector<span>& open) {
   nodes_[part.node].child_count = static_cast<std::uint32_t>(nodes_.size()) - nodes_[part.node].child_begin;
 }
 
+std::uint32_t pattern_set::child_of(const node& here, char first) const noexcept {
+  if (here.table != npos) {
+    const std::uint32_t found = tables_[here.table + static_cast<unsigned char>(first)];
+    return found == 0 ? npos : here.child_begin + found - 1;
+  }
+  for (std::uint32_t i = here.child_begin; i < here.child_begin + here.child_count; ++i) {
+    if (first_bytes_[i] == first) return i;
+  }
+  return npos;
+}
+
 // The node of the longest literal prefix that the key begins with.
 std::uint32_t pattern_set::deepest(std::string_view key, std::uint32_t& steps) const noexcept {
   std::uint32_t at = 0;
   while (!key.empty()) {
-    const node& here = nodes_[at];
-    const char* bytes = first_bytes_.data() + here.child_begin;
-    const void* found =
-        here.child_count > 0 ? std::memchr(bytes, static_cast<unsigned char>(key.front()), here.child_count) : nullptr;
-    if (found == nullptr) break;
-    const std::uint32_t next = here.child_begin + static_cast<std::uint32_t>(static_cast<const char*>(found) - bytes);
+    const std::uint32_t next = child_of(nodes_[at], key.front());
+    if (next == npos) break;
     const node& child = nodes_[next];
-    if (!key.starts_with(std::string_view(edges_).substr(child.edge_begin, child.edge_size))) break;
+    // Edges are short, and their first byte is settled: a call of memcmp would cost more than the bytes.
+    if (key.size() < child.edge_size) break;
+    const char* const edge = edges_.data() + child.edge_begin;
+    std::uint32_t same = 1;
+    while (same < child.edge_size && key[same] == edge[same]) ++same;
+    if (same < child.edge_size) break;
     key.remove_prefix(child.edge_size);
     at = next;
     ++steps;
@@ -103,6 +138,7 @@ std::uint32_t pattern_set::longest(std::string_view key, std::uint32_t& steps) c
   for (std::uint32_t at = deepest(key, steps); at != npos; at = nodes_[at].above) {
     const node& here = nodes_[at];
     ++steps;
+    if (best == npos && here.settled != npos) return here.settled;
     for (std::uint32_t i = 0; i < here.here_count; ++i) {
       const std::uint32_t candidate = by_prefix_[here.here_begin + i];
       if (best != npos && !better(candidate, best)) break;

@@ -36,22 +36,30 @@ class pattern_set {
   [[nodiscard]] std::size_t size() const noexcept { return globs_.size(); }
 
  private:
-  // A node stands for a literal prefix. Its children lie side by side in nodes_, in the order of first_bytes_.
+  // A node stands for a literal prefix. Its children lie side by side in nodes_, in the order of first_bytes_; where
+  // they are more than a few, a table says which of them begins with a byte.
   struct node {
     std::uint32_t edge_begin = 0, edge_size = 0;  // the text between the parent and here, in edges_
     std::uint32_t child_begin = 0, child_count = 0;
     std::uint32_t here_begin = 0, here_count = 0;  // globs with this very prefix, in by_prefix_, best first
     std::uint32_t above = npos;                    // the nearest node above that has globs
     std::uint32_t above_best = npos;               // the best glob of all nodes above
+    std::uint32_t table = npos;                    // where its 256 entries begin in tables_; 0 there = no child
+    std::uint32_t settled = npos;  // the glob that every key which goes no deeper than here has; npos: try them
   };
+  static constexpr std::uint32_t children_without_table = 3;
   struct span;
   [[nodiscard]] bool better(std::uint32_t left, std::uint32_t right) const noexcept;
   [[nodiscard]] std::uint32_t deepest(std::string_view key, std::uint32_t& steps) const noexcept;
+  [[nodiscard]] std::uint32_t child_of(const node& here, char first) const noexcept;
   void fill(const span& part, std::vector<span>& open);
+  void settle(node& here) const noexcept;
+  void tabulate(node& here);
 
   std::vector<glob> globs_;
   std::vector<node> nodes_;
   std::string edges_, first_bytes_;
+  std::vector<std::uint8_t> tables_;  // numbers of children, from 1 on
   std::vector<std::uint32_t> by_prefix_;
 };
 

@@ -1,5 +1,6 @@
 // What a command costs under the rules that match it, and whether it may go.
 #include <algorithm>
+#include <array>
 
 #include "limiter/rule_set.hpp"
 #include "limiter/rule_set_state.hpp"
@@ -34,8 +35,8 @@ std::uint64_t cost_of_all(limit_cost cost, const resp::command_spec& spec, const
 // In tokens, at least 1; 0 = the rule does not match.
 std::uint64_t cost_of(const rule& rule, const resp::command_spec& spec, const resp::request& request,
                       std::span<const resp::key_ref> keys) noexcept {
-  const limit_cost cost = rule.config.cost;
-  if (rule.config.match_key.empty()) return std::max<std::uint64_t>(cost_of_all(cost, spec, request, keys), 1);
+  const limit_cost cost = rule.cost;
+  if (!rule.has_key) return std::max<std::uint64_t>(cost_of_all(cost, spec, request, keys), 1);
   // Commands of which each key is an element (MSET, DEL) are charged for their matching keys alone.
   const bool by_key = spec.elements == resp::element_count::keys && cost != limit_cost::command;
   const auto step = static_cast<std::size_t>(std::max<std::int16_t>(spec.key_step, 1));
@@ -55,7 +56,7 @@ bool in_force(const charge& item, steady_ns now) noexcept {
 }
 
 bool enforces(const charge& item, steady_ns now) noexcept {
-  return item.which->config.action != limit_action::observe && in_force(item, now);
+  return !item.which->observes && in_force(item, now);
 }
 
 bool blocks(const charge& item) noexcept {
@@ -148,21 +149,53 @@ void rule_set::match(const binding& session, const resp::command_spec& spec, con
   out.size = 0;
   if (by_command_.empty()) return;
   // A command that joined the table after this set was made counts as unknown until the next one.
-  const std::bitset<rules_max> matching =
-      session.rules & by_command_[spec.id < by_command_.size() ? spec.id : std::size_t{0}];
-  for (std::size_t i = matching._Find_first(); i < rules_.size(); i = matching._Find_next(i)) {
-    const rule& one = rules_[i];
-    const std::uint64_t cost = cost_of(one, spec, request, keys);
+  const std::bitset<rules_max>& named = by_command_[spec.id < by_command_.size() ? spec.id : std::size_t{0}];
+  for (const binding::bound& held : session.rules) {
+    if (held.rule >= rules_.size()) break;  // the binding is a former set's
+    if (!named[held.rule]) continue;
+    const rule& one = rules_[held.rule];
+    const bool is_one = !one.has_key && one.cost == limit_cost::command;
+    const std::uint64_t cost = is_one ? 1 : cost_of(one, spec, request, keys);
     if (cost == 0) continue;
     if (out.size == rules_at_once_max) {
       state_->overmatched.fetch_add(1, std::memory_order_relaxed);
       return;
     }
-    bucket* const bound = i < session.buckets.size() ? session.buckets[i] : nullptr;
-    bucket* const from = bound != nullptr ? bound : pattern_bucket(i, pattern);
+    bucket* const from = held.from != nullptr ? held.from : pattern_bucket(held.rule, pattern);
     if (from == nullptr) continue;
-    out.items[out.size++] = {&one, from, one.clock->to_units(cost)};
+    out.items[out.size++] = {&one, from, cost == 1 ? one.one_token : one.clock->to_units(cost)};
   }
+}
+
+namespace {
+
+// Whether nobody waits anywhere and every bucket had the tokens; they are debited then, all or none.
+bool admit_at_once(std::span<const charge> items, steady_ns now, clock_readings& readings) noexcept {
+  if (items.size() > rules_at_once_max) return false;
+  std::array<units, rules_at_once_max> minted;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const charge& item = items[i];
+    if (item.which->observes) return false;  // what it would have done is counted on the longer way
+    if (!in_force(item, now)) continue;
+    minted[i] = readings.minted(*item.which, now);
+    if (!item.from->would_debit_at(item.cost, minted[i])) return false;
+  }
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (!in_force(items[i], now) || items[i].from->try_debit_at(items[i].cost, minted[i])) continue;
+    // Another worker's debit came in between.
+    while (i-- > 0) {
+      if (in_force(items[i], now)) items[i].from->refund(items[i].cost);
+    }
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+verdict rule_set::admit(std::span<const charge> items, steady_ns now, clock_readings& readings) noexcept {
+  if (admit_at_once(items, now, readings)) return {};
+  return admit(items, nullptr, now);
 }
 
 verdict rule_set::admit(std::span<const charge> items, const waiter* who, steady_ns now) noexcept {
@@ -187,7 +220,7 @@ verdict rule_set::admit(std::span<const charge> items, const waiter* who, steady
   if (who != nullptr || result.what == admission::rejected) return result;
   for (std::uint32_t i = 0; i < items.size(); ++i) {
     const charge& item = items[i];
-    if (item.which->config.action != limit_action::observe || !in_force(item, now)) continue;
+    if (!item.which->observes || !in_force(item, now)) continue;
     if (!item.from->try_debit(item.cost, now)) result.observed |= i < 64 ? std::uint64_t{1} << i : 0;
   }
   return result;

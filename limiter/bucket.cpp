@@ -38,9 +38,8 @@ bucket::~bucket() {
   delete[] parts_.load(std::memory_order_acquire);
 }
 
-bool bucket::debit(units cost, steady_ns now) noexcept {
+bool bucket::debit(units cost, units minted) noexcept {
   cost = std::min(cost, units_max);  // a transaction's sum
-  const units minted = clock_.minted(now);
   // acquire: the burst loaded next is at least as new as what set_burst() wrote before this word.
   units empty_at = empty_at_.load(std::memory_order_acquire);
   for (;;) {
@@ -58,15 +57,24 @@ bool bucket::debit(units cost, steady_ns now) noexcept {
 }
 
 bool bucket::try_debit(units cost, steady_ns now) noexcept {
-  return !anybody_waits() && debit(cost, now);
+  return !anybody_waits() && debit(cost, clock_.minted(now));
 }
 
 bool bucket::try_debit_first(const waiter& who, units cost, steady_ns now) noexcept {
-  return is_first(who) && debit(cost, now);
+  return is_first(who) && debit(cost, clock_.minted(now));
 }
 
 bool bucket::try_debit_past_line(units cost, steady_ns now) noexcept {
-  return debit(cost, now);
+  return debit(cost, clock_.minted(now));
+}
+
+bool bucket::try_debit_at(units cost, units minted) noexcept {
+  return !anybody_waits() && debit(cost, minted);
+}
+
+bool bucket::would_debit_at(units cost, units minted) const noexcept {
+  const units burst = burst_.load(std::memory_order_acquire);
+  return !anybody_waits() && level(minted, burst) >= std::min(cost, burst);
 }
 
 void bucket::refund(units cost) noexcept {

@@ -61,6 +61,9 @@ class bucket {
   [[nodiscard]] bool try_debit_first(const waiter& who, units cost, steady_ns now) noexcept;
   // The same past the line, for a command that has already stood in another one (see rule_set::admit).
   [[nodiscard]] bool try_debit_past_line(units cost, steady_ns now) noexcept;
+  // try_debit() by a clock reading that the caller has, and whether it would succeed.
+  [[nodiscard]] bool try_debit_at(units cost, units minted) noexcept;
+  [[nodiscard]] bool would_debit_at(units cost, units minted) const noexcept;
   // Takes a debit of this instant back.
   void refund(units cost) noexcept;
 
@@ -89,6 +92,10 @@ class bucket {
   [[nodiscard]] bool full(steady_ns now) const noexcept;
   // Keeps the tokens that are in it at `now`: a higher burst is no gift; what a lower one does not hold is lost.
   void set_burst(std::uint64_t burst_tokens, steady_ns now) noexcept;
+  // Whether a cost is above the burst, which the bucket passes only when it is full.
+  [[nodiscard]] bool is_oversized(units cost) const noexcept {
+    return cost > burst_.load(std::memory_order_relaxed) && cost > clock_.to_units(burst_tokens());
+  }
   [[nodiscard]] std::uint64_t burst_tokens() const noexcept { return burst_tokens_.load(std::memory_order_relaxed); }
   // As if it had been emptied when the clock stood at `minted`.
   void start_empty(units minted) noexcept;
@@ -97,7 +104,7 @@ class bucket {
  private:
   struct part;  // one worker's part of the line; its head ticket is an atomic on its own cache line
 
-  [[nodiscard]] bool debit(units cost, steady_ns now) noexcept;
+  [[nodiscard]] bool debit(units cost, units minted) noexcept;
   [[nodiscard]] units level(units minted, units burst) const noexcept;
   [[nodiscard]] part& part_of(std::uint32_t worker) noexcept;
 

@@ -45,6 +45,8 @@ class rate_clock {
 
   // A `now` from before the last two changes is taken as the time of the former: that time has passed by the clock.
   [[nodiscard]] units minted(steady_ns now) const noexcept;
+  // Rises with every change of rate: two readings of one instant and one sequence are the same.
+  [[nodiscard]] std::uint64_t sequence() const noexcept { return sequence_.load(std::memory_order_acquire); }
   // Units for a cost in tokens, rounded up; saturates.
   [[nodiscard]] units to_units(std::uint64_t tokens) const noexcept;
   // Units for an allowance in tokens, rounded down; saturates.

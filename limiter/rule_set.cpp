@@ -63,6 +63,10 @@ rule_set::rule_set(const std::vector<config::limit_rule>& rules, std::shared_ptr
     made.key = attribution::glob(configured.match_key);
     made.clock = &state_->states[index]->clock;
     made.expires = expiry(configured, now, wall);
+    made.one_token = made.clock->to_units(1);
+    made.cost = configured.cost;
+    made.observes = configured.action == config::limit_action::observe;
+    made.has_key = !configured.match_key.empty();
     made.commands.resize(table->size());
     for (std::size_t id = 0; id < table->size(); ++id) {
       made.commands[id] = matches(configured, table->by_id(static_cast<std::uint16_t>(id)));
@@ -75,6 +79,11 @@ rule_set::rule_set(const std::vector<config::limit_rule>& rules, std::shared_ptr
 }
 
 rule_set::~rule_set() = default;
+
+bucket* binding::bucket_of(std::size_t rule) const noexcept {
+  const auto found = std::ranges::find(rules, rule, &bound::rule);
+  return found == rules.end() ? nullptr : found->from;
+}
 
 bucket* rule_set::connection_bucket(binding& out, std::size_t index, steady_ns now) const {
   for (const std::unique_ptr<bucket>& one : out.own) {
@@ -90,19 +99,18 @@ void rule_set::bind(binding& out, std::string_view client_name, std::string_view
   // The number of `other` has no name of its own; a client that calls itself so is its address's too.
   const bool overflowed = client_name.empty() || client_name == "other";
   std::vector<std::shared_ptr<bucket>> held;
-  out.rules.reset();
-  out.buckets.assign(rules_.size(), nullptr);
+  out.rules.clear();
   for (const rule& one : rules_) {
     const std::size_t i = one.index;
     if (now >= one.expires) continue;
     if (!one.config.match_client.empty() && !one.client.matches(client_name)) continue;
-    out.rules.set(i);
     std::shared_ptr<bucket> shared;
     switch (one.config.per) {
       case config::limit_per::pattern:
+        out.rules.push_back({one.index, nullptr});
         continue;
       case config::limit_per::connection:
-        out.buckets[i] = connection_bucket(out, i, now);
+        out.rules.push_back({one.index, connection_bucket(out, i, now)});
         continue;
       case config::limit_per::client:
         if (!overflowed) {
@@ -116,7 +124,7 @@ void rule_set::bind(binding& out, std::string_view client_name, std::string_view
         break;
     }
     if (!shared) shared = state_->own[i];
-    out.buckets[i] = shared.get();
+    out.rules.push_back({one.index, shared.get()});
     held.push_back(std::move(shared));
   }
   // The old ones go last: what both have is at no time unused.

@@ -11,14 +11,16 @@
 // their own and never hold anything; (3) a client is never given a fresh burst by renaming itself back and forth, by a
 // reload, or under `per: connection` by anything but a new connection.
 //
-// Cost: matching a command is a bitset AND over the session's rules and the command's, then a glob for rules with a
-// key, and for `cost: byte` a sum over the arguments; no allocation, no lock.
+// Cost: matching a command is one look at each rule of the session, then a glob for rules with a key, and for `cost:
+// byte` a sum over the arguments; admission reads each rule's clock once a worker's instant and debits one word a
+// bucket; no allocation, no lock.
 #pragma once
 
 #include <array>
 #include <bitset>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -42,22 +44,33 @@ inline constexpr std::size_t rules_at_once_max = 16;
 
 // Counters of one rule and client live with the caller; the rule only names itself.
 struct rule {
-  std::string name;
+  // What every command asks, side by side.
+  steady_ns expires = never;  // its `until`
+  rate_clock* clock = nullptr;
+  units one_token = 0;
   std::uint32_t index = 0;
-  config::limit_rule config;
+  config::limit_cost cost = config::limit_cost::command;
+  bool observes = false;
+  bool has_key = false;
+
   attribution::glob client, key;
   std::vector<bool> commands;  // by command id
-  rate_clock* clock = nullptr;
-  steady_ns expires = never;  // its `until`
+  std::string name;
+  config::limit_rule config;
 };
 
 // What holds for one session: which rules match its client, and their buckets. Rebuilt at naming events and reloads.
 struct binding {
-  std::bitset<rules_max> rules;
-  // Bucket of each rule in `rules` (null for per: pattern, which is looked up by pattern).
-  std::vector<bucket*> buckets;               // indexed by rule index
+  struct bound {
+    std::uint32_t rule = 0;  // index
+    bucket* from = nullptr;  // null for per: pattern, which is looked up by pattern
+  };
+  std::vector<bound> rules;                   // in the order of the configuration
   std::vector<std::unique_ptr<bucket>> own;   // per: connection; kept over bind(), whatever the client calls itself
-  std::vector<std::shared_ptr<bucket>> held;  // keeps `buckets` in the store
+  std::vector<std::shared_ptr<bucket>> held;  // keeps the buckets of `rules` in the store
+
+  // Null where the rule does not match, or has no bucket of the session's.
+  [[nodiscard]] bucket* bucket_of(std::size_t rule) const noexcept;
 };
 
 // One rule that matches a command, with what it costs there.
@@ -71,6 +84,27 @@ struct charges {
   std::array<charge, rules_at_once_max> items;
   std::uint32_t size = 0;
   [[nodiscard]] std::span<charge> all() noexcept { return {items.data(), size}; }
+};
+
+// What the rules' clocks showed at one instant: a worker's `now` stays the same for all commands of a turn, and so does
+// every reading. Belongs to one worker and to one rule_set: cleared when another comes into force.
+class clock_readings {
+ public:
+  [[nodiscard]] units minted(const rule& of, steady_ns now) noexcept {
+    reading& known = readings_[of.index];
+    const std::uint64_t sequence = of.clock->sequence();
+    if (known.now != now || known.sequence != sequence) known = {now, sequence, of.clock->minted(now)};
+    return known.minted;
+  }
+  void clear() noexcept { readings_.fill({}); }
+
+ private:
+  struct reading {
+    steady_ns now = std::numeric_limits<steady_ns>::min();
+    std::uint64_t sequence = 0;
+    units minted = 0;
+  };
+  std::array<reading, rules_max> readings_;
 };
 
 enum class admission : std::uint8_t { admitted, wait, rejected };
@@ -120,6 +154,8 @@ class rule_set {
   // other lines at its turn: otherwise commands under the same two rules could send one another back and forth. It is
   // rejected once it has waited for max_delay.
   [[nodiscard]] verdict admit(std::span<const charge> of, const waiter* who, steady_ns now) noexcept;
+  // The same for a newcomer, in one pass where nobody waits and the tokens are there, as nearly always.
+  [[nodiscard]] verdict admit(std::span<const charge> of, steady_ns now, clock_readings& readings) noexcept;
   [[nodiscard]] verdict admit(charges& of, const waiter* who, steady_ns now) noexcept {
     return admit(of.all(), who, now);
   }

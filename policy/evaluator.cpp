@@ -23,6 +23,7 @@ evaluator::evaluator(attribution::registry& registry)
 
 void evaluator::use(const snapshot& now) noexcept {
   snapshot_ = &now;
+  readings_.clear();
   named_.assign(now.commands->size(), false);
   for (const limiter::rule& rule : now.limits->rules()) {
     for (std::size_t id = 0; id < rule.commands.size() && id < named_.size(); ++id) {

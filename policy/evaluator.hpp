@@ -41,6 +41,9 @@ class evaluator {
   // The limits that the command last read must pass. Valid until the next call.
   [[nodiscard]] limiter::charges& limits(const limiter::binding& session, const resp::request& request) noexcept;
 
+  // Of the rules in force, for admitting under them.
+  [[nodiscard]] limiter::clock_readings& readings() noexcept { return readings_; }
+
   // Whether a limit rule names or covers the command, so that it must be read though it writes nothing.
   [[nodiscard]] bool named_by_a_rule(std::uint16_t command) const noexcept {
     return command < named_.size() && named_[command];
@@ -54,6 +57,7 @@ class evaluator {
   std::vector<resp::key_ref> keys_;
   ttl::plan plan_;
   limiter::charges charges_;
+  limiter::clock_readings readings_;
   std::vector<bool> named_;  // by command id
   std::uint64_t random_ = 0x9e3779b97f4a7c15ULL;
   // Inferred patterns seen by this worker: open addressing over registry numbers, twice as many places as numbers.

@@ -47,7 +47,8 @@ step engine::state::admit(session& s, std::span<const limiter::charge> charges, 
   scratch.clear();
   // It may have lost its place meanwhile (a reload, a lane that went): it is no newcomer for that.
   const bool waits = s.delayed_at != 0;
-  const limiter::verdict verdict = snapshot->limits->admit(charges, waits ? &s.place : nullptr, now);
+  const limiter::verdict verdict = waits ? snapshot->limits->admit(charges, &s.place, now)
+                                         : snapshot->limits->admit(charges, now, evaluator.readings());
   if (!waits && verdict.observed != 0) {
     for (std::uint32_t index = 0; index < std::min<std::size_t>(charges.size(), 64); ++index) {
       if ((verdict.observed >> index & 1U) != 0) count_rule(stats.observed, *charges[index].which, s);
@@ -55,7 +56,7 @@ step engine::state::admit(session& s, std::span<const limiter::charge> charges, 
   }
   if (verdict.what == limiter::admission::admitted) {
     for (const limiter::charge& item : charges) {
-      if (item.cost > item.from->clock().to_units(item.from->burst_tokens())) stats.oversized_costs.add(1);
+      if (item.from->is_oversized(item.cost)) stats.oversized_costs.add(1);
     }
     if (waits) {
       stats.delay.observe(now - s.delayed_at);
