@@ -150,7 +150,7 @@ void rule_set::match(const binding& session, const resp::command_spec& spec, con
   if (by_command_.empty()) return;
   // A command that joined the table after this set was made counts as unknown until the next one.
   const std::bitset<rules_max>& named = by_command_[spec.id < by_command_.size() ? spec.id : std::size_t{0}];
-  for (const binding::bound& held : session.rules) {
+  for (const client_rules::bound& held : session.rules()) {
     if (held.rule >= rules_.size()) break;  // the binding is a former set's
     if (!named[held.rule]) continue;
     const rule& one = rules_[held.rule];
@@ -161,7 +161,10 @@ void rule_set::match(const binding& session, const resp::command_spec& spec, con
       state_->overmatched.fetch_add(1, std::memory_order_relaxed);
       return;
     }
-    bucket* const from = held.from != nullptr ? held.from : pattern_bucket(held.rule, pattern);
+    bucket* from = held.from;
+    if (from == nullptr) {
+      from = one.per == config::limit_per::connection ? own_bucket(session, one) : pattern_bucket(held.rule, pattern);
+    }
     if (from == nullptr) continue;
     out.items[out.size++] = {&one, from, cost == 1 ? one.one_token : one.clock->to_units(cost)};
   }
@@ -175,7 +178,7 @@ bool admit_at_once(std::span<const charge> items, steady_ns now, clock_readings&
   std::array<units, rules_at_once_max> minted;
   for (std::size_t i = 0; i < items.size(); ++i) {
     const charge& item = items[i];
-    if (item.which->observes) return false;  // what it would have done is counted on the longer way
+    if (!item.which->by_tokens) return false;
     if (!in_force(item, now)) continue;
     minted[i] = readings.minted(*item.which, now);
     if (!item.from->would_debit_at(item.cost, minted[i])) return false;

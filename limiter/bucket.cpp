@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
+#include <memory>
 
 #include "limiter/wide.hpp"
 
@@ -27,6 +28,13 @@ struct alignas(64) bucket::part {
   waiter* last = nullptr;
 };
 
+struct bucket::queue {
+  alignas(64) std::atomic<std::uint64_t> next_ticket{1};
+  std::atomic<units> queued{0};          // units that wait
+  std::atomic<std::uint64_t> served{0};  // units that left the line
+  std::unique_ptr<part[]> parts;         // one a worker
+};
+
 bucket::bucket(const rate_clock& clock, std::uint64_t burst_tokens, std::uint32_t workers) noexcept
     : clock_(clock),
       empty_at_(long_ago),
@@ -35,7 +43,7 @@ bucket::bucket(const rate_clock& clock, std::uint64_t burst_tokens, std::uint32_
       workers_(std::clamp(workers, 1U, workers_max)) {}
 
 bucket::~bucket() {
-  delete[] parts_.load(std::memory_order_acquire);
+  delete queue_.load(std::memory_order_acquire);
 }
 
 bool bucket::debit(units cost, units minted) noexcept {
@@ -104,7 +112,7 @@ double bucket::tokens(steady_ns now) const noexcept {
 
 bool bucket::is_first(const waiter& who) const noexcept {
   if (who.where != this) return false;
-  const part* const parts = parts_.load(std::memory_order_acquire);
+  const part* const parts = queue_.load(std::memory_order_acquire)->parts.get();
   for (std::uint32_t i = 0; i < workers_; ++i) {
     // acquire: whoever drew an earlier ticket had published a bound below it before, and who drew this ticket has seen
     // that (both drew from one counter).
@@ -117,7 +125,8 @@ steady_ns bucket::wait_for(units cost, steady_ns now) const noexcept {
   const units minted = clock_.minted(now);
   const units burst = burst_.load(std::memory_order_acquire);
   // relaxed: an estimate.
-  const wide_signed queued = std::max<units>(queued_.load(std::memory_order_relaxed), 0);
+  const queue* const line = queue_.load(std::memory_order_acquire);
+  const wide_signed queued = line == nullptr ? 0 : std::max<units>(line->queued.load(std::memory_order_relaxed), 0);
   const wide_signed missing = queued + std::min(cost, burst) - level(minted, burst);
   if (missing <= 0) return 0;
   return clock_.time_for(missing >= units_max ? units_max : static_cast<units>(missing));
@@ -129,7 +138,8 @@ steady_ns bucket::wait_of(const waiter& who, steady_ns now) const noexcept {
   units ahead = 0;
   if (!is_first(who)) {
     // relaxed: an estimate; who gave up behind it counts as if it had stood before it.
-    const std::uint64_t gone = served_.load(std::memory_order_relaxed) - who.served_at_join;
+    const std::uint64_t gone =
+        queue_.load(std::memory_order_acquire)->served.load(std::memory_order_relaxed) - who.served_at_join;
     ahead = gone >= static_cast<std::uint64_t>(who.ahead) ? 0 : who.ahead - static_cast<units>(gone);
   }
   const wide_signed missing = wide_signed{ahead} + std::min(who.cost, burst) - level(minted, burst);
@@ -137,19 +147,22 @@ steady_ns bucket::wait_of(const waiter& who, steady_ns now) const noexcept {
   return clock_.time_for(missing >= units_max ? units_max : static_cast<units>(missing));
 }
 
-bucket::part& bucket::part_of(std::uint32_t worker) noexcept {
-  if (worker >= workers_) std::abort();
-  part* parts = parts_.load(std::memory_order_acquire);
-  if (parts == nullptr) {
-    part* const made = new part[workers_];
-    // acq_rel: publishes the parts, or sees those that another worker made first.
-    if (parts_.compare_exchange_strong(parts, made, std::memory_order_acq_rel, std::memory_order_acquire)) {
-      parts = made;
-    } else {
-      delete[] made;
+bucket::queue& bucket::made_queue() noexcept {
+  queue* line = queue_.load(std::memory_order_acquire);
+  if (line == nullptr) {
+    auto made = std::make_unique<queue>();
+    made->parts = std::make_unique<part[]>(workers_);
+    // acq_rel: publishes the queue, or sees the one that another worker made first.
+    if (queue_.compare_exchange_strong(line, made.get(), std::memory_order_acq_rel, std::memory_order_acquire)) {
+      line = made.release();
     }
   }
-  return parts[worker];
+  return *line;
+}
+
+bucket::part& bucket::part_of(std::uint32_t worker) noexcept {
+  if (worker >= workers_) std::abort();
+  return made_queue().parts[worker];
 }
 
 void bucket::join(waiter& who, units cost, std::uint32_t worker) noexcept {
@@ -157,20 +170,21 @@ void bucket::join(waiter& who, units cost, std::uint32_t worker) noexcept {
   // Before anything else: no newcomer that comes after this call may pass. acq_rel: pairs with anybody_waits().
   waiting_.fetch_add(1, std::memory_order_acq_rel);
   part& mine = part_of(worker);
+  queue& line = made_queue();
   who.where = this;
   who.previous = mine.last;
   who.next = nullptr;
   who.cost = std::min(cost, queued_each_max);
   // relaxed: for estimates.
-  who.ahead = std::max<units>(queued_.fetch_add(who.cost, std::memory_order_relaxed), 0);
-  who.served_at_join = served_.load(std::memory_order_relaxed);
+  who.ahead = std::max<units>(line.queued.fetch_add(who.cost, std::memory_order_relaxed), 0);
+  who.served_at_join = line.served.load(std::memory_order_relaxed);
   ++who.lines;
   const bool alone = mine.first == nullptr;
   // A lower bound of the ticket that is about to be drawn: between the draw and its publication nobody with a later
   // ticket may think itself first. release: see is_first().
-  if (alone) mine.head.store(next_ticket_.load(std::memory_order_relaxed), std::memory_order_release);
+  if (alone) mine.head.store(line.next_ticket.load(std::memory_order_relaxed), std::memory_order_release);
   // acq_rel: hands the bound to whoever draws after this.
-  who.ticket = next_ticket_.fetch_add(1, std::memory_order_acq_rel);
+  who.ticket = line.next_ticket.fetch_add(1, std::memory_order_acq_rel);
   if (alone) {
     mine.first = &who;
     mine.head.store(who.ticket, std::memory_order_release);
@@ -192,8 +206,9 @@ void bucket::leave(waiter& who, std::uint32_t worker) noexcept {
   who.where = nullptr;
   who.previous = nullptr;
   who.next = nullptr;
-  queued_.fetch_sub(who.cost, std::memory_order_relaxed);  // estimates
-  served_.fetch_add(static_cast<std::uint64_t>(who.cost), std::memory_order_relaxed);
+  queue& line = made_queue();
+  line.queued.fetch_sub(who.cost, std::memory_order_relaxed);  // estimates
+  line.served.fetch_add(static_cast<std::uint64_t>(who.cost), std::memory_order_relaxed);
   // Last: while anything of it stands in the line, newcomers wait. release: pairs with anybody_waits().
   waiting_.fetch_sub(1, std::memory_order_acq_rel);
 }
@@ -203,7 +218,8 @@ steady_ns bucket::look_again(const waiter& who, std::uint32_t worker, steady_ns 
   steady_ns wait = wait_of(who, now);
   if (!is_first(who)) wait = std::max(wait, std::max<steady_ns>(poll / polls_while_due, 1));
   // The rate may rise, and those before it in other workers may leave, without anybody telling it.
-  if (parts_.load(std::memory_order_acquire)[worker].first == &who) wait = std::min(wait, std::max<steady_ns>(poll, 1));
+  if (queue_.load(std::memory_order_acquire)->parts[worker].first == &who)
+    wait = std::min(wait, std::max<steady_ns>(poll, 1));
   return wait > never - now ? never : now + wait;
 }
 

@@ -15,7 +15,7 @@
 // (3) a waiter that leaves gives its place back; (4) debit + refund within the same instant leaves the bucket as it
 // was, but for rate_clock::rounding() in a bucket that was full.
 //
-// Cost: 128 bytes, and a cache line for each worker from the first time that somebody waits. try_debit is one load of
+// Cost: 48 bytes, and a cache line for each worker from the first time that somebody waits. try_debit is one load of
 // the line and one compare-exchange; joining and leaving touch the worker's own slot; try_debit_first and look_again
 // read one line a worker. Only the first join of a bucket allocates.
 #pragma once
@@ -103,23 +103,22 @@ class bucket {
 
  private:
   struct part;  // one worker's part of the line; its head ticket is an atomic on its own cache line
+  struct queue;
 
   [[nodiscard]] bool debit(units cost, units minted) noexcept;
   [[nodiscard]] units level(units minted, units burst) const noexcept;
+  [[nodiscard]] queue& made_queue() noexcept;
   [[nodiscard]] part& part_of(std::uint32_t worker) noexcept;
 
   const rate_clock& clock_;
   std::atomic<units> empty_at_;  // the clock reading at which the bucket was or will be empty
   std::atomic<units> burst_;
   std::atomic<std::uint64_t> burst_tokens_;
-  std::atomic<part*> parts_{nullptr};  // one a worker, made by the first join
+  std::atomic<queue*> queue_{nullptr};  // made by the first join: most buckets never see one
   std::uint32_t workers_;
   std::atomic<std::uint32_t> waiting_{0};
-  alignas(64) std::atomic<std::uint64_t> next_ticket_{1};
-  std::atomic<units> queued_{0};          // units that wait
-  std::atomic<std::uint64_t> served_{0};  // units that left the line
 };
 
-static_assert(sizeof(bucket) == 128);
+static_assert(sizeof(bucket) == 48);
 
 }  // namespace tidegate::limiter

@@ -32,15 +32,16 @@ std::vector<quota> rule_set::quotas(const binding& session, std::optional<std::s
                                     attribution::pattern_number pattern, steady_ns now) {
   std::vector<quota> out;
   // A session that was bound under other rules knows nothing of these.
-  if (session.buckets.size() != rules_.size()) return out;
-  for (const rule& one : rules_) {
-    if (!session.rules.test(one.index) || now >= one.expires) continue;
+  if (!session.shared || session.shared->rules_then != rules_.size()) return out;
+  for (const client_rules::bound& held : session.rules()) {
+    const rule& one = rules_[held.rule];
+    if (now >= one.expires) continue;
     if (key && !one.config.match_key.empty() && !one.key.matches(*key)) continue;
     if (one.config.action == config::limit_action::block) {
       out.push_back(of_block(one, now));
       continue;
     }
-    const bucket* from = session.buckets[one.index];
+    const bucket* from = bucket_of(session, held.rule);
     if (from == nullptr && key) from = pattern_bucket(one.index, pattern);
     if (from != nullptr) {
       out.push_back(of_bucket(one, *from, now));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "limiter/rule_set_state.hpp"
 
@@ -66,6 +67,9 @@ rule_set::rule_set(const std::vector<config::limit_rule>& rules, std::shared_ptr
     made.one_token = made.clock->to_units(1);
     made.cost = configured.cost;
     made.observes = configured.action == config::limit_action::observe;
+    made.by_tokens =
+        configured.action == config::limit_action::delay || configured.action == config::limit_action::reject;
+    made.per = configured.per;
     made.has_key = !configured.match_key.empty();
     made.commands.resize(table->size());
     for (std::size_t id = 0; id < table->size(); ++id) {
@@ -80,37 +84,45 @@ rule_set::rule_set(const std::vector<config::limit_rule>& rules, std::shared_ptr
 
 rule_set::~rule_set() = default;
 
-bucket* binding::bucket_of(std::size_t rule) const noexcept {
-  const auto found = std::ranges::find(rules, rule, &bound::rule);
-  return found == rules.end() ? nullptr : found->from;
-}
-
-bucket* rule_set::connection_bucket(binding& out, std::size_t index, steady_ns now) const {
-  for (const std::unique_ptr<bucket>& one : out.own) {
-    if (&one->clock() != rules_[index].clock) continue;
-    if (one->burst_tokens() != burst_of(rules_[index].config)) one->set_burst(burst_of(rules_[index].config), now);
-    return one.get();
+bucket* rule_set::own_bucket(const binding& session, const rule& one) const noexcept {
+  for (const std::unique_ptr<bucket>& mine : session.own) {
+    if (&mine->clock() == one.clock) return mine.get();
   }
-  return out.own.emplace_back(bucket_store::make(*state_->states[index], state_->workers)).get();
+  return nullptr;
 }
 
-void rule_set::bind(binding& out, std::string_view client_name, std::string_view overflow_key, steady_ns now) {
+void rule_set::own_bucket(binding& out, const rule& one, steady_ns now) const {
+  if (bucket* const mine = own_bucket(std::as_const(out), one)) {
+    if (mine->burst_tokens() != burst_of(one.config)) mine->set_burst(burst_of(one.config), now);
+    return;
+  }
+  out.own.push_back(bucket_store::make(*state_->states[one.index], state_->workers));
+}
+
+bucket* rule_set::bucket_of(const binding& session, std::size_t index) const noexcept {
+  for (const client_rules::bound& held : session.rules()) {
+    if (held.rule != index || index >= rules_.size()) continue;
+    return rules_[index].per == config::limit_per::connection ? own_bucket(session, rules_[index]) : held.from;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<const client_rules> rule_set::rules_of(std::string_view client_name, std::string_view overflow_key,
+                                                       steady_ns now) {
   state_->latest.store(now, std::memory_order_relaxed);
   // The number of `other` has no name of its own; a client that calls itself so is its address's too.
   const bool overflowed = client_name.empty() || client_name == "other";
-  std::vector<std::shared_ptr<bucket>> held;
-  out.rules.clear();
+  auto out = std::make_shared<client_rules>();
+  out->rules_then = rules_.size();
   for (const rule& one : rules_) {
     const std::size_t i = one.index;
     if (now >= one.expires) continue;
     if (!one.config.match_client.empty() && !one.client.matches(client_name)) continue;
     std::shared_ptr<bucket> shared;
-    switch (one.config.per) {
+    switch (one.per) {
       case config::limit_per::pattern:
-        out.rules.push_back({one.index, nullptr});
-        continue;
       case config::limit_per::connection:
-        out.rules.push_back({one.index, connection_bucket(out, i, now)});
+        out->rules.push_back({one.index, nullptr});
         continue;
       case config::limit_per::client:
         if (!overflowed) {
@@ -124,15 +136,22 @@ void rule_set::bind(binding& out, std::string_view client_name, std::string_view
         break;
     }
     if (!shared) shared = state_->own[i];
-    out.rules.push_back({one.index, shared.get()});
-    held.push_back(std::move(shared));
+    out->rules.push_back({one.index, shared.get()});
+    out->held.push_back(std::move(shared));
   }
+  return out;
+}
+
+void rule_set::bind(binding& out, std::shared_ptr<const client_rules> of, steady_ns now) {
   // The old ones go last: what both have is at no time unused.
-  out.held = std::move(held);
+  const std::shared_ptr<const client_rules> former = std::exchange(out.shared, std::move(of));
+  for (const client_rules::bound& held : out.rules()) {
+    if (rules_[held.rule].per == config::limit_per::connection) own_bucket(out, rules_[held.rule], now);
+  }
   // Buckets of rules that match no more stay for when they match again; those of rules that are gone do not.
   std::erase_if(out.own, [&](const std::unique_ptr<bucket>& mine) {
     return std::ranges::none_of(rules_, [&](const rule& one) {
-      return one.config.per == config::limit_per::connection && one.clock == &mine->clock();
+      return one.per == config::limit_per::connection && one.clock == &mine->clock();
     });
   });
 }

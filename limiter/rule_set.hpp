@@ -51,6 +51,8 @@ struct rule {
   std::uint32_t index = 0;
   config::limit_cost cost = config::limit_cost::command;
   bool observes = false;
+  bool by_tokens = false;  // it delays or rejects, by what is in the bucket alone
+  config::limit_per per = config::limit_per::client;
   bool has_key = false;
 
   attribution::glob client, key;
@@ -59,18 +61,25 @@ struct rule {
   config::limit_rule config;
 };
 
-// What holds for one session: which rules match its client, and their buckets. Rebuilt at naming events and reloads.
-struct binding {
+// Which rules match a client, and their buckets. Immutable once made, and the same for all sessions of the client.
+struct client_rules {
   struct bound {
     std::uint32_t rule = 0;  // index
-    bucket* from = nullptr;  // null for per: pattern, which is looked up by pattern
+    bucket* from = nullptr;  // null for per: connection and per: pattern
   };
   std::vector<bound> rules;                   // in the order of the configuration
-  std::vector<std::unique_ptr<bucket>> own;   // per: connection; kept over bind(), whatever the client calls itself
   std::vector<std::shared_ptr<bucket>> held;  // keeps the buckets of `rules` in the store
+  std::size_t rules_then = 0;                 // how many the set had that made it
+};
 
-  // Null where the rule does not match, or has no bucket of the session's.
-  [[nodiscard]] bucket* bucket_of(std::size_t rule) const noexcept;
+// What holds for one session. Rebuilt at naming events and reloads.
+struct binding {
+  std::shared_ptr<const client_rules> shared;
+  std::vector<std::unique_ptr<bucket>> own;  // per: connection; kept over bind(), whatever the client calls itself
+
+  [[nodiscard]] std::span<const client_rules::bound> rules() const noexcept {
+    return shared ? std::span<const client_rules::bound>(shared->rules) : std::span<const client_rules::bound>();
+  }
 };
 
 // One rule that matches a command, with what it costs there.
@@ -141,7 +150,15 @@ class rule_set {
 
   // What holds for a client. `overflow_key`: the source address, used instead of the name for a client that overflowed
   // to `other` (never one bucket for all unknown), and where the store has no room for one more name.
-  void bind(binding& out, std::string_view client_name, std::string_view overflow_key, steady_ns now);
+  void bind(binding& out, std::string_view client_name, std::string_view overflow_key, steady_ns now) {
+    bind(out, rules_of(client_name, overflow_key, now), now);
+  }
+  // In two steps, for who has many sessions of one client; `of` is this very set's.
+  [[nodiscard]] std::shared_ptr<const client_rules> rules_of(std::string_view client_name,
+                                                             std::string_view overflow_key, steady_ns now);
+  void bind(binding& out, std::shared_ptr<const client_rules> of, steady_ns now);
+  // The session's bucket of a rule; null where the rule does not match it, or goes by pattern.
+  [[nodiscard]] bucket* bucket_of(const binding& session, std::size_t rule) const noexcept;
 
   // The rules that match this command of this session, with their costs. key-matching rules and costs count only keys
   // that match. `pattern`: of the command's first key, with its registry number.
@@ -176,7 +193,8 @@ class rule_set {
  private:
   struct state;
   [[nodiscard]] bucket* pattern_bucket(std::size_t index, attribution::pattern_number pattern) noexcept;
-  [[nodiscard]] bucket* connection_bucket(binding& out, std::size_t index, steady_ns now) const;
+  [[nodiscard]] bucket* own_bucket(const binding& session, const rule& one) const noexcept;
+  void own_bucket(binding& out, const rule& one, steady_ns now) const;
 
   std::vector<rule> rules_;
   std::vector<std::bitset<rules_max>> by_command_;  // by command id

@@ -24,6 +24,13 @@ namespace tidegate::net {
 
 using address_list = std::vector<boost::asio::ip::tcp::endpoint>;
 
+// Where a connection to the upstream may go.
+struct destination {
+  std::shared_ptr<const address_list> addresses;
+  std::size_t next_address = 0;
+  std::string why;  // the last failure
+};
+
 struct connection : watched {
   connection() : watched(kind::connection) {}
 
@@ -55,10 +62,8 @@ struct connection : watched {
   std::size_t allowance = 0;  // bytes that may still be thrown away, or read though the stream is paused
   hook by_deadline, by_pause, in_all;
 
-  attribution::address source;                    // client
-  std::shared_ptr<const address_list> addresses;  // upstream: where it may go
-  std::size_t next_address = 0;
-  std::string why;  // upstream: the last failure
+  attribution::address source;          // client
+  std::unique_ptr<destination> target;  // upstream
 };
 
 template <connection::hook connection::* Hook>

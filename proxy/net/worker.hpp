@@ -2,9 +2,10 @@
 //
 // A turn: wait; every descriptor that is ready is read (or written) once; those that became ready meanwhile too; what
 // could not be finished in the last turn goes on; deadlines; the engine's end_turn, which sends; then what is wanted of
-// each descriptor is settled. Each descriptor is served at most twice in a turn, however fast its peer writes. Thread
-// safety: add_listener before start(); post_*, wake() and the counters from any thread; the rest on its own thread. An
-// eventfd is the only way in from outside. Ownership: owns its engine, listening sockets and connections
+// each descriptor is settled. Each descriptor is served at most twice in a turn, however fast its peer writes.
+//
+// Thread safety: add_listener before start(); post_*, wake() and the counters from any thread; the rest on its own
+// thread. An eventfd is the only way in from outside. Ownership: owns its engine, listening sockets and connections
 // (connection.hpp says when one is freed). Invariants: (1) the engine is called only between begin_turn and end_turn,
 // never from inside a shell call; (2) no byte of a client goes to an upstream whose certificate was not verified:
 // connected() comes after the handshake. Cost: in steady state no allocation and no lock; recv and send for a

@@ -48,7 +48,8 @@ void worker::connect(session::upstream_connection& connection) {
   net::connection& c = make_connection(false);
   c.upstream = &connection;
   c.stream = &connection;
-  c.addresses = addresses_;
+  c.target = std::make_unique<destination>();
+  c.target->addresses = addresses_;
   opening_.push_back(c);
   try_addresses(c);
 }
@@ -127,7 +128,7 @@ void worker::step(connection& c) {
     case connection::phase::connecting:
       return finish_connect(c);
     case connection::phase::failed:
-      return fail(c, std::string(c.why));
+      return fail(c, std::string(c.target->why));
     case connection::phase::handshaking:
       return continue_handshake(c);
     case connection::phase::open:
@@ -180,11 +181,11 @@ void worker::fail(connection& c, std::string_view why) {
 
 void worker::try_addresses(connection& c) {
   c.at = connection::phase::connecting;
-  if (!c.addresses || c.addresses->empty()) c.why = "the upstream's name is not resolved";
-  while (c.addresses && c.next_address < c.addresses->size()) {
-    const auto& endpoint = (*c.addresses)[c.next_address++];
+  if (!c.target->addresses || c.target->addresses->empty()) c.target->why = "the upstream's name is not resolved";
+  while (c.target->addresses && c.target->next_address < c.target->addresses->size()) {
+    const auto& endpoint = (*c.target->addresses)[c.target->next_address++];
     const auto refuse = [&](int error) {
-      c.why = "connect to " + endpoint.address().to_string() + ": " + std::generic_category().message(error);
+      c.target->why = "connect to " + endpoint.address().to_string() + ": " + std::generic_category().message(error);
     };
     const int fd = ::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
@@ -209,8 +210,8 @@ void worker::finish_connect(connection& c) {
   socklen_t size = sizeof(error);
   ::getsockopt(c.wire.fd(), SOL_SOCKET, SO_ERROR, &error, &size);
   if (error != 0) {
-    c.why = "connect to " + (*c.addresses)[c.next_address - 1].address().to_string() + ": " +
-            std::generic_category().message(error);
+    c.target->why = "connect to " + (*c.target->addresses)[c.target->next_address - 1].address().to_string() + ": " +
+                    std::generic_category().message(error);
     c.close_fd();
     return try_addresses(c);
   }
@@ -227,7 +228,7 @@ void worker::open_upstream(connection& c) {
   c.by_deadline.unlink();
   c.stream->io = &c;
   c.leftover = c.wire.is_tls();
-  c.addresses.reset();
+  c.target->addresses.reset();
   engine_.connected(*c.upstream);
 }
 

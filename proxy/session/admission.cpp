@@ -8,16 +8,16 @@
 namespace tidegate::session {
 
 void engine::state::leave_line(session& s) {
-  if (s.place.where == nullptr) return;
-  limiter::bucket& bucket = *s.place.where;
-  limiter::waiter* const behind = s.place.next;
-  bucket.leave(s.place, opts.worker);
+  if (!s.place || s.place->where == nullptr) return;
+  limiter::bucket& bucket = *s.place->where;
+  limiter::waiter* const behind = s.place->next;
+  bucket.leave(*s.place, opts.worker);
   if (behind == nullptr) return;
   // It is nearer to its turn than it thought.
   session& next = *static_cast<limit_place*>(behind)->whose;
   if (next.hold != hold_reason::limit) return;
   next.look_again_at =
-      std::min(next.look_again_at, bucket.look_again(next.place, opts.worker, now, bounds::limit_poll));
+      std::min(next.look_again_at, bucket.look_again(*next.place, opts.worker, now, bounds::limit_poll));
   rearm(next);
 }
 
@@ -47,7 +47,7 @@ step engine::state::admit(session& s, std::span<const limiter::charge> charges, 
   scratch.clear();
   // It may have lost its place meanwhile (a reload, a lane that went): it is no newcomer for that.
   const bool waits = s.delayed_at != 0;
-  const limiter::verdict verdict = waits ? snapshot->limits->admit(charges, &s.place, now)
+  const limiter::verdict verdict = waits ? snapshot->limits->admit(charges, s.place.get(), now)
                                          : snapshot->limits->admit(charges, now, evaluator.readings());
   if (!waits && verdict.observed != 0) {
     for (std::uint32_t index = 0; index < std::min<std::size_t>(charges.size(), 64); ++index) {
@@ -72,16 +72,18 @@ step engine::state::admit(session& s, std::span<const limiter::charge> charges, 
     return step::taken;
   }
   if (!waits) {
-    static_cast<limiter::waiter&>(s.place) = {};
-    s.place.since = s.delayed_at = now;
+    if (!s.place) s.place = std::make_unique<limit_place>();
+    *s.place = {};
+    s.place->whose = &s;
+    s.place->since = s.delayed_at = now;
     s.delay_until = now + std::chrono::nanoseconds(holder.which->config.max_delay).count();
     count_rule(stats.delayed, *holder.which, s);
   }
-  if (s.place.where != holder.from) {
+  if (s.place->where != holder.from) {
     leave_line(s);
-    holder.from->join(s.place, holder.cost, opts.worker);
+    holder.from->join(*s.place, holder.cost, opts.worker);
   }
-  s.look_again_at = s.place.where->look_again(s.place, opts.worker, now, bounds::limit_poll);
+  s.look_again_at = s.place->where->look_again(*s.place, opts.worker, now, bounds::limit_poll);
   hold_session(s, hold_reason::limit);
   rearm(s);
   return step::held;

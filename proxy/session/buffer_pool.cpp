@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 
 namespace tidegate::session {
 
@@ -54,28 +55,27 @@ void buffer_pool::give(char* block, std::size_t bytes) noexcept {
 }
 
 void buffer::clear() noexcept {
-  if (block_ != nullptr) pool_->give(block_, capacity_);
+  if (block_ == nullptr) return;
+  pool_->give(reinterpret_cast<char*>(block_), sizeof(header) + block_->capacity);
   block_ = nullptr;
-  capacity_ = begin_ = end_ = 0;
 }
 
 void buffer::make_room(std::size_t size) {
-  const std::size_t held = end_ - begin_;
+  const std::size_t held = this->size();
   // Moving the rest to the front is worth it only while at least half of the block would be free again.
-  if (block_ != nullptr && held + size <= capacity_ && begin_ >= capacity_ / 2) {
-    std::memmove(block_, block_ + begin_, held);
-    begin_ = 0;
-    end_ = held;
+  if (block_ != nullptr && held + size <= block_->capacity && block_->begin >= block_->capacity / 2) {
+    std::memmove(bytes(), bytes() + block_->begin, held);
+    block_->begin = 0;
+    block_->end = held;
     return;
   }
-  std::size_t capacity = held + size < 2 * held ? 2 * held : held + size;
-  char* block = pool_->take(capacity);
-  if (held != 0) std::memcpy(block, block_ + begin_, held);
-  if (block_ != nullptr) pool_->give(block_, capacity_);
-  block_ = block;
-  capacity_ = capacity;
-  begin_ = 0;
-  end_ = held;
+  std::size_t room = sizeof(header) + (held + size < 2 * held ? 2 * held : held + size);
+  header* const former = block_;
+  const std::string_view kept = view();
+  block_ = ::new (pool_->take(room)) header{room - sizeof(header), 0, held};
+  if (former == nullptr) return;
+  std::memcpy(bytes(), kept.data(), held);
+  pool_->give(reinterpret_cast<char*>(former), sizeof(header) + former->capacity);
 }
 
 }  // namespace tidegate::session

@@ -38,7 +38,8 @@ class buffer_pool {
   std::size_t lent_ = 0;
 };
 
-// A queue of bytes in one contiguous block: appended behind, consumed in front.
+// A queue of bytes in one contiguous block: appended behind, consumed in front. Its own words lie at the block's
+// beginning, so that the three buffers of an idle session take two pointers each.
 class buffer {
  public:
   explicit buffer(buffer_pool& pool) noexcept : pool_(&pool) {}
@@ -48,27 +49,33 @@ class buffer {
 
   void append(const char* data, std::size_t size) {
     if (size == 0) return;
-    if (size > capacity_ - end_) make_room(size);
-    __builtin_memcpy(block_ + end_, data, size);
-    end_ += size;
+    if (block_ == nullptr || size > block_->capacity - block_->end) make_room(size);
+    __builtin_memcpy(bytes() + block_->end, data, size);
+    block_->end += size;
   }
   void append(std::string_view text) { append(text.data(), text.size()); }
-  [[nodiscard]] std::string_view view() const noexcept { return {block_ + begin_, end_ - begin_}; }
-  [[nodiscard]] std::size_t size() const noexcept { return end_ - begin_; }
-  [[nodiscard]] bool empty() const noexcept { return begin_ == end_; }
-  void consume(std::size_t bytes) noexcept {
-    begin_ += bytes;
-    if (begin_ == end_) clear();
+  [[nodiscard]] std::string_view view() const noexcept {
+    if (block_ == nullptr) return {};
+    return {bytes() + block_->begin, block_->end - block_->begin};
+  }
+  [[nodiscard]] std::size_t size() const noexcept { return block_ == nullptr ? 0 : block_->end - block_->begin; }
+  [[nodiscard]] bool empty() const noexcept { return block_ == nullptr; }
+  void consume(std::size_t count) noexcept {
+    if (block_ == nullptr) return;
+    block_->begin += count;
+    if (block_->begin == block_->end) clear();
   }
   void clear() noexcept;
 
  private:
+  struct header {
+    std::size_t capacity, begin, end;  // of the bytes behind it; begin < end, or there is no block
+  };
+  [[nodiscard]] char* bytes() const noexcept { return reinterpret_cast<char*>(block_ + 1); }
   void make_room(std::size_t size);
+
   buffer_pool* pool_;
-  char* block_ = nullptr;
-  std::size_t capacity_ = 0;
-  std::size_t begin_ = 0;
-  std::size_t end_ = 0;
+  header* block_ = nullptr;
 };
 
 }  // namespace tidegate::session

@@ -46,7 +46,7 @@ std::string engine::state::connection_name() const {
 }
 
 std::string engine::state::dedicated_name(const session& s) {
-  if (!s.name.empty()) return s.name;
+  if (!s.name.empty()) return s.name.str();
   std::string name = connection_name() + ':';
   resp::append_sanitized(name, opts.registry->client_name(s.client), bounds::names_max);
   return name;
@@ -92,7 +92,7 @@ upstream_connection* engine::state::own_of(session& s, const resp::command_spec&
     const bool login = exchange && spec.kind == resp::special::auth;
     if (c.user != user && !(c.user.empty() && (login || secret_of(user) != nullptr))) continue;
     const int score = (c.user == user ? 8 : 0) + (c.protocol == s.protocol ? 4 : 0) + (c.db == s.db ? 2 : 0) +
-                      (!s.name.empty() && c.name == s.name ? 1 : 0);
+                      (!s.name.empty() && c.name == s.name.view() ? 1 : 0);
     if (score > best_score) {
       best = index;
       best_score = score;

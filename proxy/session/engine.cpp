@@ -42,10 +42,10 @@ void engine::state::use_snapshot(std::shared_ptr<const policy::snapshot> next) {
   // Those in a line leave it before its bucket may go, and ask again in the order in which they came.
   std::vector<session*> delayed;
   for (session* s = sessions; s != nullptr; s = s->next) {
-    if (s->place.where != nullptr) delayed.push_back(s);
+    if (s->place && s->place->where != nullptr) delayed.push_back(s);
   }
   std::sort(delayed.begin(), delayed.end(), [](const session* a, const session* b) {
-    return a->delayed_at != b->delayed_at ? a->delayed_at < b->delayed_at : a->place.ticket < b->place.ticket;
+    return a->delayed_at != b->delayed_at ? a->delayed_at < b->delayed_at : a->place->ticket < b->place->ticket;
   });
   for (session* s : delayed) {
     leave_line(*s);
@@ -204,6 +204,7 @@ void engine::begin_turn(steady_ns now, std::chrono::milliseconds wall) {
     state_->folded_at = now;
     state_->stats.writes.fold_retired(*state_->opts.registry);
     state_->forget_idle_groups();
+    std::erase_if(state_->shares, [](const auto& entry) { return entry.second.expired(); });
   }
 }
 

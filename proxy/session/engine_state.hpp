@@ -122,6 +122,10 @@ struct engine::state {
   // --- identity.cpp: who a session is
   std::vector<attribution::pattern_number> rule_numbers;  // registry numbers of "rule:" + name, by rule index
   void name_session(session& s);
+  // By client number; those without a session are forgotten with the idle groups.
+  std::unordered_map<attribution::client_number, std::weak_ptr<client_share>> shares;
+  [[nodiscard]] std::shared_ptr<client_share> share_of(attribution::client_number number, std::string_view name,
+                                                       const attribution::address& source);
   void settle_opened(session& s);
   void bind_if_stale(session& s);
 

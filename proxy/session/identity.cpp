@@ -22,13 +22,13 @@ void engine::state::settle_opened(session& s) {
 }
 
 void engine::state::note_command(session& s, const resp::command_spec& spec) {
-  s.by_class[static_cast<std::size_t>(spec.cls)]->add(1);
+  s.share->by_class[static_cast<std::size_t>(spec.cls)]->add(1);
   if (!s.opened_counted && !may_name(spec.kind)) settle_opened(s);
 }
 
 void engine::state::name_session(session& s) {
   leave_line(s);  // a bucket of its old name may die with the old binding
-  const attribution::resolved found = snapshot->ladder->resolve(s.who);
+  const attribution::resolved found = snapshot->ladder->resolve(s.who.in_full());
   const attribution::client_number number = opts.registry->acquire_client(found.name, false, now);
   if (s.named) opts.registry->release_client(s.client, now);
   s.client = number;
@@ -36,12 +36,23 @@ void engine::state::name_session(session& s) {
   s.last_series = nullptr;
   note_connected(s);
   s.bound_generation = snapshot->generation;
-  if (!snapshot->limits->empty()) {
-    snapshot->limits->bind(s.limits, found.name,
-                           number == attribution::other_client ? s.who.source.to_string() : std::string(), now);
-  }
-  for (std::size_t index = 0; index < s.by_class.size(); ++index)
-    s.by_class[index] = &stats.commands.at(label_key(number, index));
+  s.share = share_of(number, found.name, s.who.source);
+  if (!snapshot->limits->empty()) snapshot->limits->bind(s.limits, s.share->rules, now);
+}
+
+// Of those who overflowed to `other` each address has its own.
+std::shared_ptr<client_share> engine::state::share_of(attribution::client_number number, std::string_view name,
+                                                      const attribution::address& source) {
+  const bool overflowed = number == attribution::other_client;
+  std::shared_ptr<client_share> share = overflowed ? nullptr : shares[number].lock();
+  if (share && share->generation == snapshot->generation) return share;
+  share = std::make_shared<client_share>();
+  share->generation = snapshot->generation;
+  share->rules = snapshot->limits->rules_of(name, overflowed ? source.to_string() : std::string(), now);
+  for (std::size_t index = 0; index < share->by_class.size(); ++index)
+    share->by_class[index] = &stats.commands.at(label_key(number, index));
+  if (!overflowed) shares[number] = share;
+  return share;
 }
 
 void engine::state::bind_if_stale(session& s) {

@@ -258,7 +258,7 @@ void engine::state::prelude_done(upstream_connection& c) {
       secrets.erase(user);
       for (session* s = sessions; s != nullptr;) {
         session* const next = s->next;
-        if (s->user == user) close_session(*s, close_how::graceful);
+        if (s->user.view() == user) close_session(*s, close_how::graceful);
         s = next;
       }
       if (c.at == phase::closed) return;  // it went with its owner

@@ -10,8 +10,10 @@
 #include <memory>
 #include <string>
 
+#include "attribution/counters.hpp"
 #include "attribution/identity.hpp"
 #include "limiter/rule_set.hpp"
+#include "proxy/session/compact_text.hpp"
 #include "proxy/session/engine.hpp"
 #include "proxy/session/slot.hpp"
 #include "proxy/session/stream.hpp"
@@ -44,29 +46,43 @@ struct limit_place : limiter::waiter {
   session* whose = nullptr;
 };
 
+// What a session is known by; attribution::claims in a fraction of its room.
+struct known_claims {
+  attribution::address source;
+  compact_text client_name, username, tls_subject, library;
+  [[nodiscard]] attribution::claims in_full() const {
+    return {source, client_name.str(), username.str(), tls_subject.str(), library.str()};
+  }
+};
+
+// What all sessions of one client have in common, on one worker.
+struct client_share {
+  std::array<attribution::single_writer_counter*, 6> by_class{};
+  std::shared_ptr<const limiter::client_rules> rules;
+  std::uint64_t generation = 0;  // of the snapshot that `rules` belong to
+};
+
 class session : public stream {
  public:
-  explicit session(buffer_pool& pool) noexcept : stream(side::client, pool), held(pool), local(pool) {
-    place.whose = this;
-  }
+  explicit session(buffer_pool& pool) noexcept : stream(side::client, pool), held(pool), local(pool) {}
 
   // --- who
-  attribution::claims who;
+  known_claims who;
   attribution::client_number client = attribution::other_client;
   bool named = false;           // `client` counts in the registry
   bool opened_counted = false;  // … and so does that it opened this connection
   steady_ns opened_at = 0;
   std::uint64_t bound_generation = 0;  // of the snapshot its binding belongs to
   limiter::binding limits;
-  std::array<attribution::single_writer_counter*, 6> by_class{};
+  std::shared_ptr<client_share> share;
   // The last series used: most sessions write one pattern with one command many times.
   attribution::series* last_series = nullptr;
   std::uint32_t last_cell = 0;        // … and where the evidence counted it
   std::uint32_t connection_cell = 0;  // where the evidence counts that it is connected
 
   // --- as Redis would know it
-  std::string user;  // "" = not authenticated
-  std::string name;  // CLIENT SETNAME
+  compact_text user;  // "" = not authenticated
+  compact_text name;  // CLIENT SETNAME
   std::uint32_t db = 0;
   std::uint8_t protocol = 2;
   reply_mode replies = reply_mode::on;
@@ -97,14 +113,14 @@ class session : public stream {
   upstream_connection* waiting_on = nullptr;  // in whose `waiting` list it stands
   std::size_t waiting_index = 0;
   bool in_exchange_line = false;
-  bool runnable = false;      // in the engine's list of sessions to go on with
-  bool release_due = false;   // in the engine's list of sessions whose connection may be free
-  limit_place place;          // in a bucket's line
-  steady_ns delayed_at = 0;   // when the command now delayed first asked
-  steady_ns delay_until = 0;  // … and when its delay becomes a reject
+  bool runnable = false;               // in the engine's list of sessions to go on with
+  bool release_due = false;            // in the engine's list of sessions whose connection may be free
+  std::unique_ptr<limit_place> place;  // in a bucket's line; made when a limit first delays it
+  steady_ns delayed_at = 0;            // when the command now delayed first asked
+  steady_ns delay_until = 0;           // … and when its delay becomes a reject
   steady_ns look_again_at = 0;
   steady_ns connection_until = 0;       // when waiting for a connection becomes an error
-  std::string refusal;                  // an upstream's own error for the command that waits for a connection
+  compact_text refusal;                 // an upstream's own error for the command that waits for a connection
   std::uint64_t unavailable_bytes = 0;  // of `held`: commands that have waited long enough for a connection
 
   // --- bytes

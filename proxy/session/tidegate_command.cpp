@@ -205,13 +205,13 @@ step engine::state::answer_tidegate(session& s, const resp::command_spec& spec, 
 }
 
 void engine::state::append_whoami(const session& s, std::string& out) const {
-  const attribution::resolved found = snapshot->ladder->resolve(s.who);
+  const attribution::resolved found = snapshot->ladder->resolve(s.who.in_full());
   fields reply(out, s.protocol);
   reply.begin(9);
   reply.text("client", opts.registry->client_name(s.client));
   reply.text("identified_by", found.from);
   reply.text("address", s.who.source.to_string());
-  reply.text("user", s.user.empty() ? "default" : s.user);
+  reply.text("user", s.user.empty() ? "default" : s.user.view());
   reply.text("client_name", s.name);
   reply.text("tls_subject", s.who.tls_subject);
   reply.text("library", s.who.library);

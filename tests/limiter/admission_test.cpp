@@ -23,7 +23,7 @@ config::limit_rule rule_of(std::string name, double rate, double burst, limit_ac
 }
 
 double tokens(const world& w, std::size_t rule, steady_ns now) {
-  return w.session.bucket_of(rule)->tokens(now);
+  return w.set->bucket_of(w.session, rule)->tokens(now);
 }
 
 TEST(admit, lets_a_command_without_rules_pass) {

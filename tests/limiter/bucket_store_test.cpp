@@ -15,12 +15,12 @@ TEST(bucket_store, keeps_levels_over_a_reload_with_the_new_rate_and_burst) {
   world w;
   config::limit_rule rule = make_rule("r");
   w.use({rule});
-  bucket* const before = w.session.bucket_of(0);
+  bucket* const before = w.set->bucket_of(w.session, 0);
   ASSERT_TRUE(before->try_debit(before->clock().to_units(4), 0));
   rule.rate = 20;
   rule.burst = 50;
   w.use({rule}, second / 10);
-  bucket* const after = w.session.bucket_of(0);
+  bucket* const after = w.set->bucket_of(w.session, 0);
   EXPECT_EQ(after, before);
   EXPECT_NEAR(after->tokens(second / 10), 2, 1e-6);
   EXPECT_NEAR(after->tokens(second * 6 / 10), 12, 1e-6);
@@ -30,11 +30,11 @@ TEST(bucket_store, keeps_levels_over_a_reload_with_the_new_rate_and_burst) {
 TEST(bucket_store, keeps_the_level_of_a_rule_that_was_gone_for_a_reload) {
   world w;
   w.use({make_rule("r")});
-  bucket* const before = w.session.bucket_of(0);
+  bucket* const before = w.set->bucket_of(w.session, 0);
   ASSERT_TRUE(before->try_debit(before->clock().to_units(5), 0));
   w.use({});
   w.use({make_rule("r")}, second / 10);
-  EXPECT_NEAR(w.session.bucket_of(0)->tokens(second / 10), 1, 1e-6);
+  EXPECT_NEAR(w.set->bucket_of(w.session, 0)->tokens(second / 10), 1, 1e-6);
 }
 
 TEST(bucket_store, keeps_what_a_connection_spent_over_a_reload) {
@@ -42,11 +42,11 @@ TEST(bucket_store, keeps_what_a_connection_spent_over_a_reload) {
   config::limit_rule rule = make_rule("r");
   rule.per = config::limit_per::connection;
   w.use({rule});
-  ASSERT_TRUE(w.session.bucket_of(0)->try_debit(w.session.bucket_of(0)->clock().to_units(5), 0));
+  ASSERT_TRUE(w.set->bucket_of(w.session, 0)->try_debit(w.set->bucket_of(w.session, 0)->clock().to_units(5), 0));
   rule.burst = 500;
   w.use({rule}, second / 10);
-  EXPECT_NEAR(w.session.bucket_of(0)->tokens(second / 10), 1, 1e-6);
-  EXPECT_EQ(w.session.bucket_of(0)->burst_tokens(), 500U);
+  EXPECT_NEAR(w.set->bucket_of(w.session, 0)->tokens(second / 10), 1, 1e-6);
+  EXPECT_EQ(w.set->bucket_of(w.session, 0)->burst_tokens(), 500U);
   w.use({make_rule("another")}, second);
   EXPECT_TRUE(w.session.own.empty());
 }
@@ -61,10 +61,10 @@ TEST(bucket_store, a_rule_that_counts_in_other_units_begins_without_a_burst_even
     if (change == 2) rule.rate = 1e7;
     rule.burst = rule.rate * 10;
     w.use({rule}, 100 * second);
-    EXPECT_LE(w.session.bucket_of(0)->tokens(100 * second), 0) << change;
+    EXPECT_LE(w.set->bucket_of(w.session, 0)->tokens(100 * second), 0) << change;
     binding later;
     w.set->bind(later, "new", "", 103 * second);
-    EXPECT_NEAR(later.bucket_of(0)->tokens(103 * second), 3 * rule.rate, 1e-2) << change;
+    EXPECT_NEAR(w.set->bucket_of(later, 0)->tokens(103 * second), 3 * rule.rate, 1e-2) << change;
   }
 }
 
@@ -72,10 +72,10 @@ TEST(bucket_store, that_takes_over_gives_the_first_rules_no_burst_and_later_ones
   world w;
   w.store = make_bucket_store(first_buckets::empty);
   w.use({make_rule("r")}, 10 * second);
-  EXPECT_LE(w.session.bucket_of(0)->tokens(10 * second), 0);
+  EXPECT_LE(w.set->bucket_of(w.session, 0)->tokens(10 * second), 0);
   w.use({make_rule("r"), make_rule("s")}, 10 * second);
-  EXPECT_LE(w.session.bucket_of(0)->tokens(10 * second), 0);
-  EXPECT_EQ(w.session.bucket_of(1)->tokens(10 * second), 5);
+  EXPECT_LE(w.set->bucket_of(w.session, 0)->tokens(10 * second), 0);
+  EXPECT_EQ(w.set->bucket_of(w.session, 1)->tokens(10 * second), 5);
 }
 
 TEST(bucket_store, memory_pressure_sets_the_rates_of_rules_that_ask_for_it_and_outlives_a_reload) {
@@ -116,11 +116,11 @@ TEST(bucket_store, is_bounded_and_gives_what_has_no_room_to_the_address_and_then
   EXPECT_TRUE(w.store->find(*state, bucket_kind::client, "c0", 4, 0));
   binding by_address, by_rule, too;
   w.set->bind(by_address, "new-1", "10.9.9.9", 0);
-  EXPECT_EQ(by_address.bucket_of(0), known.bucket_of(0));
+  EXPECT_EQ(w.set->bucket_of(by_address, 0), w.set->bucket_of(known, 0));
   w.set->bind(by_rule, "new-2", "10.8.8.8", 0);
   w.set->bind(too, "new-3", "10.7.7.7", 0);
-  EXPECT_EQ(by_rule.bucket_of(0), too.bucket_of(0));
-  ASSERT_NE(by_rule.bucket_of(0), nullptr);
+  EXPECT_EQ(w.set->bucket_of(by_rule, 0), w.set->bucket_of(too, 0));
+  ASSERT_NE(w.set->bucket_of(by_rule, 0), nullptr);
   EXPECT_EQ(w.store->size(), buckets_max);
 
   // Of three that nobody uses, the one that is not full again keeps its memory; the look is taken once a second.
@@ -137,11 +137,11 @@ TEST(bucket_store, is_bounded_and_gives_what_has_no_room_to_the_address_and_then
 TEST(bucket_store, renaming_back_and_forth_finds_the_same_bucket) {
   world w;
   w.use({make_rule("r")});
-  bucket* const mine = w.session.bucket_of(0);
+  bucket* const mine = w.set->bucket_of(w.session, 0);
   ASSERT_TRUE(mine->try_debit(mine->clock().to_units(5), 0));
   w.set->bind(w.session, "somebody", "", 0);
   w.set->bind(w.session, "isales-campaign", "", 0);
-  EXPECT_EQ(w.session.bucket_of(0), mine);
+  EXPECT_EQ(w.set->bucket_of(w.session, 0), mine);
   EXPECT_LE(mine->tokens(0), 1e-6);
 }
 

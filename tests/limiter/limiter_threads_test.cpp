@@ -162,7 +162,7 @@ TEST(limiter_threads, admission_under_two_rules_takes_from_both_or_from_none) {
     admitted.fetch_add(count);
   });
   EXPECT_GT(admitted.load(), 10'000U);
-  EXPECT_DOUBLE_EQ(w.session.bucket_of(0)->tokens(0), 1e6 - static_cast<double>(admitted.load()));
+  EXPECT_DOUBLE_EQ(w.set->bucket_of(w.session, 0)->tokens(0), 1e6 - static_cast<double>(admitted.load()));
 }
 
 TEST(limiter_threads, newcomers_never_pass_one_that_waits) {

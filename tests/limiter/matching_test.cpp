@@ -155,9 +155,9 @@ TEST(matching, per_client_and_per_rule_share_their_bucket_as_they_say) {
   binding same, other;
   w.set->bind(same, "isales-campaign", "10.0.3.8", 0);
   w.set->bind(other, "billing", "10.0.3.7", 0);
-  EXPECT_EQ(w.session.bucket_of(0), same.bucket_of(0));
-  EXPECT_NE(w.session.bucket_of(0), other.bucket_of(0));
-  EXPECT_EQ(w.session.bucket_of(1), other.bucket_of(1));
+  EXPECT_EQ(w.set->bucket_of(w.session, 0), w.set->bucket_of(same, 0));
+  EXPECT_NE(w.set->bucket_of(w.session, 0), w.set->bucket_of(other, 0));
+  EXPECT_EQ(w.set->bucket_of(w.session, 1), w.set->bucket_of(other, 1));
 }
 
 TEST(matching, clients_that_overflowed_are_told_apart_by_their_address) {
@@ -167,11 +167,11 @@ TEST(matching, clients_that_overflowed_are_told_apart_by_their_address) {
   w.set->bind(a, "other", "10.0.0.1", 0);
   w.set->bind(b, "other", "10.0.0.2", 0);
   w.set->bind(again, "other", "10.0.0.1", 0);
-  EXPECT_NE(a.bucket_of(0), b.bucket_of(0));
-  EXPECT_EQ(a.bucket_of(0), again.bucket_of(0));
+  EXPECT_NE(w.set->bucket_of(a, 0), w.set->bucket_of(b, 0));
+  EXPECT_EQ(w.set->bucket_of(a, 0), w.set->bucket_of(again, 0));
   binding named;
   w.set->bind(named, "10.0.0.1", "10.0.0.9", 0);
-  EXPECT_NE(named.bucket_of(0), a.bucket_of(0)) << "a name that looks like an address is a name";
+  EXPECT_NE(w.set->bucket_of(named, 0), w.set->bucket_of(a, 0)) << "a name that looks like an address is a name";
 }
 
 TEST(matching, per_connection_is_a_bucket_that_no_renaming_refills) {
@@ -182,13 +182,13 @@ TEST(matching, per_connection_is_a_bucket_that_no_renaming_refills) {
   w.use({rule});
   binding another;
   w.set->bind(another, "isales-campaign", "10.0.3.7", 0);
-  EXPECT_NE(another.bucket_of(0), w.session.bucket_of(0));
-  bucket* const mine = w.session.bucket_of(0);
+  EXPECT_NE(w.set->bucket_of(another, 0), w.set->bucket_of(w.session, 0));
+  bucket* const mine = w.set->bucket_of(w.session, 0);
   ASSERT_TRUE(mine->try_debit(mine->clock().to_units(5), 0));
   w.set->bind(w.session, "billing", "10.0.3.7", 0);
-  EXPECT_EQ(w.session.bucket_of(0), nullptr);
+  EXPECT_EQ(w.set->bucket_of(w.session, 0), nullptr);
   w.set->bind(w.session, "isales-2", "10.0.3.7", 0);
-  EXPECT_EQ(w.session.bucket_of(0), mine);
+  EXPECT_EQ(w.set->bucket_of(w.session, 0), mine);
   EXPECT_LT(mine->tokens(0), 1);
 }
 
