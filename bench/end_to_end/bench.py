@@ -34,6 +34,7 @@ def arguments():
     options.add_argument("--binary", default=ROOT / "build/release/tidegate", type=pathlib.Path)
     options.add_argument("--generator", default=ROOT / "build/release/bench/tidegate_load", type=pathlib.Path)
     options.add_argument("--out", type=pathlib.Path, help="JSON (default bench/results/ with the date)")
+    options.add_argument("--readme", action="store_true", help="put the table into bench/README.md, too")
     chosen = options.parse_args()
     if chosen.rounds < 1:
         options.error("--rounds needs a whole number of at least 1")
@@ -68,9 +69,11 @@ def run(chosen):
 def main():
     chosen = arguments()
     found = run(chosen)
-    for line in [*table.main_table(found["rows"]), "", *table.behind_table(found["rows"])]:
-        print(line)
     about = found["about"]
+    lines = [*table.main_table(found["rows"]), "", *table.behind_table(found["rows"])]
+    print("\n".join(lines))
+    if chosen.readme:
+        table.write_readme(ROOT / "bench/README.md", "table", [machine.sentence(about), "", *lines])
     out = chosen.out or ROOT / "bench/results" / f"{about['date'][:19].replace(':', '')}-{about['commit']}.json"
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(found, indent=1) + "\n")

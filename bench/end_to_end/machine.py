@@ -33,3 +33,9 @@ def describe(root):
                      "stunnel": first_line("stunnel", "-version"), "redis-server": first_line("redis-server", "-v"),
                      "openssl": first_line("openssl", "version")},
     }
+
+
+def sentence(about):
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    return (f"Taken {about['date'][:10]} at commit {about['commit']}: {about['cpu']}, {about['cores']} cores, Linux "
+            f"{about['kernel']}; {versions}.")

@@ -14,11 +14,10 @@ def decades(low, high):
 
 
 def tick_text(value):
-    if value >= 1e6:
-        return f"{value / 1e6:g}M"
-    if value >= 1e3:
-        return f"{value / 1e3:g}k"
-    return f"{value:g}"
+    for unit, word in ((1e6, "M"), (1e3, "k")):
+        if value >= unit and value % (unit / 10) == 0:
+            return f"{value / unit:g}{word}"
+    return str(int(value)) if value >= 1 else f"{value:g}"
 
 
 class axis:

@@ -144,14 +144,30 @@ def run_sweep(where, one, rounds):
     return {"name": one.name, "title": one.title, "curves": curves, "logarithmic": judged}
 
 
+HEADING = ["sweep", "curve", "CPU us a command at each", "a doubling costs", "at most", ""]
+
+
 def lines_of(result):
-    lines = [["sweep", "curve", "CPU us a command at each", "a doubling costs", "at most", ""]]
+    lines = []
     for name, curve in result["curves"].items():
         judged = result["logarithmic"].get(name)
         lines.append([result["name"], name, ", ".join(f"{plots.tick_text(x)}: {median:.2f}" for x, _, median, _ in curve),
                       f"{judged['share_a_doubling']:+.1%}" if judged else "-", f"{judged['must']:.0%}" if judged else "-",
                       figures.words_of(judged["met"] if judged else None)])
-    return table.markdown(lines)
+    return lines
+
+
+def readme_lines(folder):
+    """Of all sweeps that were ever taken, each with the commit of its own: they need not be run together."""
+    lines, commits = [HEADING], set()
+    for one in sweeps():
+        path = folder / f"scaling-{one.name}.json"
+        if path.exists():
+            result = json.loads(path.read_text())
+            lines += lines_of(result)
+            commits.add(result["about"]["commit"])
+            about = result["about"]
+    return [machine.sentence(about | {"commit": ", ".join(sorted(commits))}), "", *table.markdown(lines)]
 
 
 def main():
@@ -162,6 +178,7 @@ def main():
     options.add_argument("--binary", default=ROOT / "build/release/tidegate", type=pathlib.Path)
     options.add_argument("--generator", default=ROOT / "build/release/bench/tidegate_load", type=pathlib.Path)
     options.add_argument("--out", type=pathlib.Path, default=ROOT / "bench", help="where plots/ and results/ are")
+    options.add_argument("--readme", action="store_true", help="put the table into bench/README.md, too")
     chosen = options.parse_args()
     wanted = [one for one in sweeps() if not chosen.sweep or one.name in chosen.sweep]
     if not wanted or chosen.rounds < 1:
@@ -170,19 +187,23 @@ def main():
         (chosen.out / folder).mkdir(parents=True, exist_ok=True)
 
     about = machine.describe(ROOT)
+    lines = [HEADING]
     begun = time.monotonic()
     where = measure.bench(chosen.binary.resolve(), chosen.generator.resolve())
     try:
         for one in wanted:
             print(f"{time.monotonic() - begun:4.0f} s  {one.title}", file=sys.stderr, flush=True)
             result = run_sweep(where, one, chosen.rounds)
-            print("\n".join(lines_of(result)), flush=True)
+            lines += lines_of(result)
             (chosen.out / f"plots/{one.name}.svg").write_text(
                 plots.svg(f"{one.title}: CPU of the proxy a command", one.x_title, "microseconds", result["curves"]))
             (chosen.out / f"results/scaling-{one.name}.json").write_text(
                 json.dumps({"about": about, **result}, indent=1) + "\n")
     finally:
         where.close()
+    print("\n".join(table.markdown(lines)))
+    if chosen.readme:
+        table.write_readme(ROOT / "bench/README.md", "scaling", readme_lines(chosen.out / "results"))
 
 
 if __name__ == "__main__":

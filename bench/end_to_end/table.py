@@ -70,3 +70,17 @@ def behind_table(results):
                           number(found["p999_us"]["median"]), number(found["proxy_share"]["median"]),
                           number(found["server_share"]["median"]), number(found["generator_share"]["median"])])
     return markdown(lines) if len(lines) > 1 else []
+
+
+def put_between(text, name, lines):
+    """The text with what stands between `<!-- NAME -->` and `<!-- /NAME -->` replaced; the marks stay."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"no marks {begin.strip()} and {end.strip()}")
+    return before + begin + "\n".join(lines) + "\n" + end + after
+
+
+def write_readme(path, name, lines):
+    path.write_text(put_between(path.read_text(), name, lines))

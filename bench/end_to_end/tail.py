@@ -80,6 +80,7 @@ def main():
     options.add_argument("--binary", default=ROOT / "build/release/tidegate", type=pathlib.Path)
     options.add_argument("--generator", default=ROOT / "build/release/bench/tidegate_load", type=pathlib.Path)
     options.add_argument("--out", type=pathlib.Path, default=ROOT / "bench/results/tail.json")
+    options.add_argument("--readme", action="store_true", help="put the table into bench/README.md, too")
     chosen = options.parse_args()
     if chosen.rounds < 1:
         options.error("--rounds needs a whole number of at least 1")
@@ -100,6 +101,8 @@ def main():
                       table.number(one["loud_commands_per_second"]["median"]), f"<= {RATIO_MUST:.2f}" if ours else "-",
                       figures.words_of(found["met"] if ours else None)])
     print("\n".join(table.markdown(lines)))
+    if chosen.readme:
+        table.write_readme(ROOT / "bench/README.md", "tail", [machine.sentence(found["about"]), "", *table.markdown(lines)])
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     chosen.out.write_text(json.dumps(found, indent=1) + "\n")
 

@@ -141,6 +141,22 @@ class the_rows(unittest.TestCase):
         self.assertIn("2.00 us = 1.00", line)
 
 
+    def test_are_put_between_their_marks_again_and_again(self):
+        text = "a\n<!-- t -->\nold\nolder\n<!-- /t -->\nz\n"
+        once = table.put_between(text, "t", ["new"])
+        self.assertEqual(once, "a\n<!-- t -->\nnew\n<!-- /t -->\nz\n")
+        self.assertEqual(table.put_between(once, "t", ["new"]), once)
+        with self.assertRaises(ValueError):
+            table.put_between("a\n<!-- t -->\n", "t", [])
+        readme = (ROOT / "bench/README.md").read_text()
+        for name in ("table", "scaling", "tail"):
+            table.put_between(readme, name, [])
+
+    def test_write_large_numbers_as_they_are_said(self):
+        self.assertEqual([plots.tick_text(value) for value in (0.1, 10, 1000.0, 9800, 4096, 1048576, 1e6)],
+                         ["0.1", "10", "1k", "9.8k", "4096", "1048576", "1M"])
+
+
 class a_plot(unittest.TestCase):
     def test_is_an_svg_with_a_point_for_each_measurement(self):
         drawn = plots.svg("a < b", "x", "y", {"one": [(1, 0.9, 1.0, 1.1), (1000, 2.0, 2.1, 2.2)], "two": [(10, 3, 4, 5)]})
