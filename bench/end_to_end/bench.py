@@ -33,7 +33,7 @@ def arguments():
     options.add_argument("--scale", type=float, help="commands a window, as a multiple of the usual")
     options.add_argument("--binary", default=ROOT / "build/release/tidegate", type=pathlib.Path)
     options.add_argument("--generator", default=ROOT / "build/release/bench/tidegate_load", type=pathlib.Path)
-    options.add_argument("--out", type=pathlib.Path, help="JSON (default bench/results/ with the date)")
+    options.add_argument("--out", type=pathlib.Path, default=ROOT / "bench/results/table.json", help="JSON of everything")
     options.add_argument("--readme", action="store_true", help="put the table into bench/README.md, too")
     chosen = options.parse_args()
     if chosen.rounds < 1:
@@ -74,10 +74,9 @@ def main():
     print("\n".join(lines))
     if chosen.readme:
         table.write_readme(ROOT / "bench/README.md", "table", [machine.sentence(about), "", *lines])
-    out = chosen.out or ROOT / "bench/results" / f"{about['date'][:19].replace(':', '')}-{about['commit']}.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(found, indent=1) + "\n")
-    say(f"{about['seconds']} s; {out}")
+    chosen.out.parent.mkdir(parents=True, exist_ok=True)
+    chosen.out.write_text(json.dumps(found, indent=1) + "\n")
+    say(f"{about['seconds']} s; {chosen.out}")
 
 
 if __name__ == "__main__":
