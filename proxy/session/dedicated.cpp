@@ -186,7 +186,8 @@ void engine::state::consider_release(session& s) {
     close_session(s, close_how::graceful);
     return;
   }
-  if (s.sticky || s.watching || s.unframed || s.streamed || s.hold != hold_reason::none || s.replies != reply_mode::on)
+  if (s.sticky || s.watching || s.unframed || s.streamed || s.forwarded_early > 0 || s.hold != hold_reason::none ||
+      s.replies != reply_mode::on)
     return;
   if ((s.tx && s.tx->open) || s.own->at != phase::ready) return;
   if (s.out.size() > bounds::session_out_high) return;  // a slow reader keeps it until it caught up
@@ -201,6 +202,8 @@ void engine::state::forget_own(session& s) {
 
 void engine::state::release_own(session& s) {
   upstream_connection& c = *s.own;
+  // With half a command on it, the next one's first bytes would be taken for the other half.
+  if (s.forwarded_early > 0) c.spoiled = true;
   forget_own(s);
   c.owner = nullptr;
   if (s.current == &c) s.current = nullptr;

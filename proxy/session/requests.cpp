@@ -162,6 +162,7 @@ void engine::state::protocol_error(session& s, std::string_view line) {
 // Whether this command must not share a connection.
 bool engine::state::wants_own(const session& s, const resp::command_spec& spec, const resp::request& request) const {
   if (s.sticky || s.watching || (s.tx && s.tx->open) || s.unframed) return true;
+  if (s.forwarded_early > 0) return true;                                      // where its first half is
   if (s.own != nullptr && s.in_flight > 0 && s.current == s.own) return true;  // it goes on where its replies are due
   // … and where follow-ups are due: elsewhere it could run before them.
   if (s.own != nullptr && !s.exchanging && s.own->at == upstream_connection::phase::ready && !s.own->line.empty())

@@ -238,6 +238,44 @@ TEST(Failure, InSessionPoolingHalfACommandThatWaitsForAConnectionDoesNotSpin) {
   world.expect_nothing_left();
 }
 
+// Found by session_fuzz: a reload to session pooling let a client that was there before send half a command ahead, and
+// its connection, with that half on it, was lent to the next client.
+TEST(Failure, AConnectionWithHalfACommandOnItIsLentToNobody) {
+  fake_world world;
+  fake_socket& first = world.connect_client();
+  first.send("*2\r\n$4\r\nECHO\r\n$2\r\na");
+  world.reload([](config::config& c) { c.upstream.pooling = config::pooling::session; });
+  world.settle();
+  fake_socket& second = world.connect_client();
+  EXPECT_EQ(world.ask(second, "GET k\r\n"), "$-1\r\n");
+  EXPECT_EQ(world.ask(first, "b\r\n"), "$2\r\nab\r\n");
+  world.expect_nothing_left();
+}
+
+TEST(Failure, HalfACommandGoesOnWhereItBeganThoughAReloadSharesConnectionsAgain) {
+  fake_world world([](config::config& c) { c.upstream.pooling = config::pooling::session; });
+  fake_socket& first = world.connect_client();
+  first.send("*2\r\n$4\r\nECHO\r\n$2\r\na");
+  world.settle();
+  world.reload([](config::config& c) { c.upstream.pooling = config::pooling::multiplex; });
+  fake_socket& second = world.connect_client();
+  EXPECT_EQ(world.ask(second, "GET k\r\n"), "$-1\r\n");
+  EXPECT_EQ(world.ask(first, "b\r\n"), "$2\r\nab\r\n");
+  world.expect_nothing_left();
+}
+
+TEST(Failure, AConnectionWithHalfACommandOnItEndsWithItsClient) {
+  fake_world world;
+  fake_socket& first = world.connect_client();
+  first.send("*2\r\n$4\r\nECHO\r\n$2\r\na");
+  world.reload([](config::config& c) { c.upstream.pooling = config::pooling::session; });
+  world.settle();
+  first.abort();
+  world.settle();
+  EXPECT_EQ(world.upstreams_open(), 0U);
+  world.expect_nothing_left();
+}
+
 TEST(Failure, InSessionPoolingEachClientHasItsConnection) {
   fake_world world([](config::config& c) { c.upstream.pooling = config::pooling::session; });
   fake_socket& a = world.connect_client();
