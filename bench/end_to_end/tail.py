@@ -73,6 +73,17 @@ def run_peer(where, name, rounds):
             "ratio": vars(figures.spread.of(ratios)), "loud_commands_per_second": vars(figures.spread.of(talked))}
 
 
+def lines_of(found):
+    lines = [["who", "quiet commands/s", "p99.9 us alone", "beside the loud one", "ratio (min-max)", "loud commands/s", "must", ""]]
+    for name, one in found["peers"].items():
+        ours = name == matrix.ON
+        lines.append([name, str(one["rate"]), table.number(one["alone_p999_us"]["median"]),
+                      table.number(one["beside_p999_us"]["median"]), table.three(one["ratio"]),
+                      table.number(one["loud_commands_per_second"]["median"]), f"<= {found['must']:.2f}" if ours else "-",
+                      figures.words_of(found["met"] if ours else None)])
+    return lines
+
+
 def main():
     options = argparse.ArgumentParser(prog="./dev bench tail", description=__doc__,
                                       formatter_class=argparse.RawTextHelpFormatter)
@@ -93,13 +104,7 @@ def main():
     finally:
         where.close()
     found["met"] = figures.verdict(found["peers"][matrix.ON]["ratio"]["median"], RATIO_MUST)
-    lines = [["who", "quiet commands/s", "p99.9 us alone", "beside the loud one", "ratio (min-max)", "loud commands/s", "must", ""]]
-    for name, one in found["peers"].items():
-        ours = name == matrix.ON
-        lines.append([name, str(one["rate"]), table.number(one["alone_p999_us"]["median"]),
-                      table.number(one["beside_p999_us"]["median"]), table.three(one["ratio"]),
-                      table.number(one["loud_commands_per_second"]["median"]), f"<= {RATIO_MUST:.2f}" if ours else "-",
-                      figures.words_of(found["met"] if ours else None)])
+    lines = lines_of(found)
     print("\n".join(table.markdown(lines)))
     if chosen.readme:
         table.write_readme(ROOT / "bench/README.md", "tail", [machine.sentence(found["about"]), "", *table.markdown(lines)])
