@@ -32,6 +32,9 @@ void served_evidence::listen(net::control_thread::options& to) {
   to.watch_changes = [this](const std::string& what, const std::string& detail) {
     if (recorder_) recorder_->note("operator", what, detail);
   };
+  to.watch_caps = [this](const std::string& who, const std::string& what, const std::string& detail) {
+    if (recorder_) recorder_->note(who, what, detail);
+  };
 }
 
 void served_evidence::start(const config::config& config, net::server& workers, const net::control_thread& control,

@@ -14,7 +14,9 @@
 #include <thread>
 
 #include "proxy/admin/json_view.hpp"
+#include "proxy/admin/metrics.hpp"
 #include "proxy/admin/page.hpp"
+#include "proxy/admin/recent.hpp"
 #include "proxy/admin/routes.hpp"
 
 namespace tidegate::admin {
@@ -61,7 +63,10 @@ unsigned status_for(error_code error) {
 }  // namespace
 
 struct admin_server::state {
-  explicit state(options opts) : given(std::move(opts)), acceptor(context) {}
+  explicit state(options opts) : given(std::move(opts)), acceptor(context) { given.from.recent = &seen; }
+
+  // Looks at the counters every second, for trends and rates.
+  asio::awaitable<void> watch();
 
   asio::awaitable<void> accept();
   asio::awaitable<void> serve(tcp::socket socket);
@@ -72,6 +77,7 @@ struct admin_server::state {
   options given;
   asio::io_context context{1};
   tcp::acceptor acceptor;
+  recent seen;
   tcp::endpoint bound;
   std::size_t connections = 0;
   std::thread thread;
@@ -91,6 +97,17 @@ asio::awaitable<void> admin_server::state::accept() {
     if (connections >= given.limits.connections_max) continue;  // closed as it goes out of scope
     ++connections;
     asio::co_spawn(context, serve(std::move(socket)), [this](std::exception_ptr) { --connections; });
+  }
+}
+
+asio::awaitable<void> admin_server::state::watch() {
+  asio::steady_timer timer(context);
+  for (;;) {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    seen.add(given.from, std::chrono::duration_cast<std::chrono::milliseconds>(now), info_stale_after);
+    timer.expires_after(sample_interval);
+    const auto waited = co_await timer.async_wait(as_result);
+    if (std::get<0>(waited)) co_return;
   }
 }
 
@@ -188,6 +205,7 @@ std::expected<void, std::string> admin_server::start() {
     return std::unexpected("admin.address " + where + ": " + error.message() + "; choose a free address");
   }
   asio::co_spawn(s.context, s.accept(), asio::detached);
+  asio::co_spawn(s.context, s.watch(), asio::detached);
   s.thread = std::thread([&s] { s.context.run(); });
   return {};
 }

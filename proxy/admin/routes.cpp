@@ -11,6 +11,7 @@
 #include "proxy/admin/metrics.hpp"
 #include "proxy/admin/page.hpp"
 #include "proxy/admin/query.hpp"
+#include "proxy/admin/status_view.hpp"
 
 namespace tidegate::admin {
 namespace {
@@ -32,12 +33,13 @@ struct api_route {
   std::string_view path;
   view document;
 };
-constexpr std::array<api_route, 7> api_routes{{{"/api/v1/caps", without_query<caps_json>},
+constexpr std::array<api_route, 8> api_routes{{{"/api/v1/caps", without_query<caps_json>},
                                                {"/api/v1/clients", clients_or_one},
                                                {"/api/v1/config", without_query<config_json>},
                                                {"/api/v1/limits", without_query<limits_json>},
                                                {"/api/v1/live", without_query<live_json>},
                                                {"/api/v1/patterns", without_query<patterns_json>},
+                                               {"/api/v1/status", status_json},
                                                {"/api/v1/writes", without_query<writes_json>}}};
 
 admin_answer error(unsigned status, std::string_view text) {

@@ -40,6 +40,8 @@ struct cap_access {
   std::function<policy::cap_change(const std::string& client, const std::string& who)> lift;
 };
 
+class recent;
+
 struct sources {
   std::shared_ptr<attribution::registry> registry;
   std::shared_ptr<session::upstream_state> upstream;
@@ -51,7 +53,8 @@ struct sources {
   std::function<std::vector<source_row>(std::string_view client)> client_sources;  // empty = not known
   std::int64_t started_at_ms = 0;  // Unix time; tells a screen that counters began anew
   cap_access caps;
-  const recorder::status* evidence = nullptr;  // null = neither ledger nor capture
+  const recorder::status* evidence = nullptr;       // null = neither ledger nor capture
+  const tidegate::admin::recent* recent = nullptr;  // the admin server's own; null = no history
 };
 
 }  // namespace tidegate::admin

@@ -42,7 +42,7 @@ cap_keeper::cap_keeper(boost::asio::io_context& context, options opts)
 void cap_keeper::start() {
   for (const policy::cap& one : given_.book.all()) {
     spdlog::warn("caps: {} is still under a {} ({})", one.client, describe(one), one.who);
-    note("kept", "restart", one, nullptr);
+    write_down("kept", "restart", one, nullptr);
   }
   sweep();
 }
@@ -97,10 +97,10 @@ policy::cap_change cap_keeper::run(const wanted& change, std::uint64_t& generati
   if (change.set) {
     spdlog::warn("caps: {} under a {} by {}{}{}", one.client, describe(one), one.who, one.why.empty() ? "" : ": ",
                  one.why);
-    note(policy::to_string(one.action), change.who, one, &made.trouble);
+    write_down(policy::to_string(one.action), change.who, one, &made.trouble);
   } else {
     spdlog::warn("caps: {} no longer under a {}; lifted by {}", one.client, describe(one), change.who);
-    note("uncap", change.who, one, &made.trouble);
+    write_down("uncap", change.who, one, &made.trouble);
   }
   return made;
 }
@@ -118,7 +118,10 @@ policy::cap_change cap_keeper::change_book(const wanted& change) {
   return made;
 }
 
-void cap_keeper::note(const char* what, const std::string& who, const policy::cap& one, std::string* trouble) {
+void cap_keeper::write_down(const char* what, const std::string& who, const policy::cap& one, std::string* trouble) {
+  if (given_.noted) {
+    given_.noted(who, what, one.client + ": " + describe(one) + (one.why.empty() ? "" : ", " + one.why));
+  }
   if (given_.audit_path.empty()) return;
   const auto now = std::chrono::floor<milliseconds>(system_clock::now());
   if (const auto done = log_.append({.at = now, .what = what, .who = who, .cap = one}); !done) {
@@ -143,7 +146,7 @@ void cap_keeper::sweep() {
   }
   for (const policy::cap& one : ended) {
     spdlog::warn("caps: the {} of {} has ended", describe(one), one.client);
-    note("ended", "time", one, nullptr);
+    write_down("ended", "time", one, nullptr);
   }
   if (!ended.empty()) {
     (void)given_.publish();

@@ -24,10 +24,12 @@ namespace tidegate::net {
 
 class cap_keeper {
  public:
+  using note = std::function<void(const std::string& who, const std::string& what, const std::string& detail)>;
   struct options {
     std::string state_path;                  // empty = kept in memory alone
     std::string audit_path;                  // empty = no audit log
     policy::cap_book book;                   // what a restart took up
+    note noted{};                            // what changed, for the ledger; may be empty
     std::function<std::uint64_t()> publish;  // on the control thread: the generation that holds rules()
     std::function<std::uint64_t()> in_use;   // the smallest generation over the workers
     std::chrono::milliseconds patience{2000};
@@ -51,7 +53,7 @@ class cap_keeper {
   [[nodiscard]] policy::cap_change ask(wanted change);
   [[nodiscard]] policy::cap_change run(const wanted& change, std::uint64_t& generation);
   [[nodiscard]] policy::cap_change change_book(const wanted& change);
-  void note(const char* what, const std::string& who, const policy::cap& one, std::string* trouble);
+  void write_down(const char* what, const std::string& who, const policy::cap& one, std::string* trouble);
   void save(std::string* trouble);
   void sweep();
 

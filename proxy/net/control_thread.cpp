@@ -138,6 +138,7 @@ cap_keeper::options control_thread::state::cap_options() {
   return {.state_path = given.config_path.empty() ? std::string() : paths.caps,
           .audit_path = given.config_path.empty() ? std::string() : paths.log,
           .book = given.caps,
+          .noted = given.watch_caps,
           .publish =
               [this] {
                 const std::shared_ptr<const policy::snapshot> next = renew();

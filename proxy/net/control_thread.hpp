@@ -45,6 +45,8 @@ class control_thread {
     // write commands where commandstats were asked for; and what changed, in words.
     std::function<void(const upstream_info&, std::optional<std::uint64_t> write_calls)> watch_info = {};
     std::function<void(const std::string& what, const std::string& detail)> watch_changes = {};
+    // The same for caps, which people set: who, what, and which.
+    std::function<void(const std::string& who, const std::string& what, const std::string& detail)> watch_caps = {};
   };
   // Takes the signals from here on: SIGTERM and SIGINT drain, SIGHUP reloads, SIGPIPE and SIGUSR* are ignored.
   control_thread(options opts, server& workers);

@@ -4,10 +4,12 @@ dropped connection, over a reload and a restart, listed, lifted, ended and writt
 That a cap is in force is shown by the order of events alone: what is sent after the answer came meets it, on every
 connection of every worker."""
 
+import contextlib
 import json
 import os
 import pathlib
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 import threading
@@ -287,7 +289,7 @@ class caps_over_a_restart(proxied_case):
     def start_proxy(cls):
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="tidegate-caps-"))
         cls.addClassCleanup(lambda: shutil.rmtree(cls.folder, ignore_errors=True))
-        cls.CONFIGURATION = {"ledger": {"path": str(cls.folder / "one.db")}}
+        cls.CONFIGURATION = {"ledger": {"path": str(cls.folder / "one.db"), "bucket": "1s"}}
         super().start_proxy()
 
     def restart(self):
@@ -317,6 +319,20 @@ class caps_over_a_restart(proxied_case):
         self.assertIn("block:kept", self.writer("kept").call("SET", "k", "x"))
         self.assertEqual(self.writer("lifted").call("SET", "k", "x"), "OK")
         self.assertIn("kept is still under a block", self.proxy.log)
+
+    def test_is_in_the_ledger_with_who_and_what(self):
+        wish = {"client": "ledgered", "rate": "500/s", "for": "30m", "why": "burst"}
+        self.assertEqual(ask(self.proxy, "POST", "/api/v1/caps", wish, user="olga")[0], 200)
+        self.assertEqual(ask(self.proxy, "DELETE", "/api/v1/caps/ledgered", user="ivan")[0], 200)
+
+        def changes():
+            with contextlib.closing(sqlite3.connect(f"file:{self.folder / 'one.db'}?mode=ro", uri=True)) as ledger:
+                return [row for row in ledger.execute("SELECT who, what, detail FROM change ORDER BY rowid")
+                        if row[2].startswith("ledgered: ")]
+
+        rows = wait_until(lambda: len(changes()) == 2 and changes(), what="two changes")
+        self.assertEqual([(who.split()[0], what) for who, what, _ in rows], [("olga", "cap"), ("ivan", "uncap")])
+        self.assertRegex(rows[0][2], r"^ledgered: cap 500/s until \S+Z, burst$")
 
     def test_starts_without_caps_and_says_so_when_their_file_is_broken(self):
         wish = {"client": "broken", "action": "block", "for": "30m"}
