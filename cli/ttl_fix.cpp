@@ -173,17 +173,21 @@ int dry_run(const fix_options& how, const server_target& target, mend_request re
 
 // On a terminal it is asked. Elsewhere patterns on the command line are a plain order; that every rule of the file is
 // meant must be said.
-std::string ask_first(const fix_options& how, const server_target& target, const std::vector<mending_rule>& rules) {
-  if (how.yes) return {};
+std::optional<failure> ask_first(const fix_options& how, const server_target& target,
+                                 const std::vector<mending_rule>& rules) {
+  if (how.yes) return std::nullopt;
   if (::isatty(STDIN_FILENO) != 1) {
-    if (!how.patterns.empty()) return {};
-    return "this changes the keys of every rule in the file: look at --dry-run first, then say --yes or --pattern";
+    if (!how.patterns.empty()) return std::nullopt;
+    return failure{
+        "this changes the keys of every rule in the file: look at --dry-run first, then say --yes or --pattern",
+        wrong_usage};
   }
   for (const mending_rule& rule : rules) std::cerr << rule_summary(rule) << '\n';
   std::cerr << "change these keys of " << target.name << "? [y/N] ";
   std::string answer;
   std::getline(std::cin, answer);
-  return answer == "y" || answer == "yes" ? std::string() : "nothing was changed";
+  if (answer == "y" || answer == "yes") return std::nullopt;
+  return failure{"nothing was changed"};
 }
 
 std::optional<keyspace::run_state> state_to_go_on_from(const std::string& path, const std::string& digest,
@@ -277,7 +281,7 @@ int fix(const fix_options& how) {
   request.rate = *rate;
   if (how.dry) return dry_run(how, *target, std::move(request));
   if (!by_plan) {
-    if (std::string why = ask_first(how, *target, request.rules); !why.empty()) return fail({why, wrong_usage});
+    if (const auto refused = ask_first(how, *target, request.rules)) return fail(*refused);
   }
   return mend_now(how, *target, std::move(request));
 }

@@ -43,8 +43,8 @@ enum class walk_end : std::uint8_t { finished, stopped, failed };
 
 class walk {
  public:
-  static constexpr std::size_t batch_max = 50;  // commands that the server runs without looking at anybody else
-  static constexpr std::uint64_t count_min = 10, count_max = 200;  // of SCAN
+  static constexpr std::size_t batch_max = 25;  // commands that the server runs without looking at anybody else
+  static constexpr std::uint64_t count_min = 10, count_max = 100;  // of SCAN
   static constexpr int retries_max = 8;
 
   struct callbacks {

@@ -6,6 +6,7 @@ million keys, and the latency of other traffic is reported (not judged: the mach
 """
 
 import json
+import multiprocessing
 import os
 import pathlib
 import shutil
@@ -189,6 +190,16 @@ class old_keys(unittest.TestCase):
         self.assertEqual([key for key in keys if bare.call("TTL", key) != -1], ["a[1]:x", "a[1]:"])
         self.run_tidegate("ttl", "fix", "--url", server.url, "--pattern", "b?c", "--default", "1h", "--yes", "-q")
         self.assertEqual([key for key in keys if bare.call("TTL", key) != -1], ["a[1]:x", "a[1]:", "b?c", "bxc"])
+
+    def test_takes_keys_for_bytes(self):
+        server = self.start()
+        bare = self.bare(server)
+        keys = [b"bin:\xff\x00\r\n", b"bin:", "bin:é".encode(), b"bin:" + b"k" * 100_000, b"\xff:bin:"]
+        for key in keys:
+            bare.call("SET", key, "v")
+        self.assertEqual(self.json_of("ttl", "audit", "--url", server.url, "--pattern", "bin:*")["patterns"][0]["keys"], 4)
+        self.run_tidegate("ttl", "fix", "--url", server.url, "--pattern", "bin:*", "--default", "1h", "-q")
+        self.assertEqual([bare.call("TTL", key) > 0 for key in keys], [True, True, True, True, False])
 
     def test_changes_nothing_in_a_dry_run(self):
         server = self.start()
@@ -503,50 +514,48 @@ class old_keys(unittest.TestCase):
 
 
 class other_traffic:
-    """An application beside: one GET or SET after the other; how long each took."""
+    """An application beside, in a process of its own: one GET or SET after the other, and how long each took."""
+
+    ALONE = 3000
 
     def __init__(self, server):
         self.keys = [f"traffic:{i}" for i in range(100)]
-        self._connection = wire(server)
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._times = []
-        self._alone = self._measure(3000)
+        self._ready, self._stop = multiprocessing.Event(), multiprocessing.Event()
+        self._times, result = multiprocessing.Pipe(False)
+        self._process = multiprocessing.Process(target=self._run, args=(server, result), daemon=True)
 
-    def _once(self, i):
-        begin = time.perf_counter()
-        if i % 2:
-            self._connection.call("GET", self.keys[i % 100])
-        else:
-            self._connection.call("SET", self.keys[i % 100], "v")
-        return time.perf_counter() - begin
-
-    def _measure(self, count):
+    def _run(self, server, result):
         times = []
-        for i in range(count):
-            times.append(self._once(i))
-            time.sleep(0.0005)  # an application thinks between two commands
-        return times
-
-    def _run(self):
-        while not self._stopped.is_set():
-            self._times += self._measure(50)
+        with wire(server) as connection:
+            while not self._stop.is_set():
+                key = self.keys[len(times) % 100]
+                begin = time.perf_counter()
+                if len(times) % 2:
+                    connection.call("GET", key)
+                else:
+                    connection.call("SET", key, "v")
+                times.append(time.perf_counter() - begin)
+                if len(times) == self.ALONE:
+                    self._ready.set()
+                time.sleep(0.0005)  # an application thinks between two commands
+        result.send((times[:self.ALONE], times[self.ALONE:]))
 
     def __enter__(self):
-        self._thread.start()
+        self._process.start()
+        self._ready.wait(120)
         return self
 
     def __exit__(self, *_):
-        self._stopped.set()
-        self._thread.join()
-        self._connection.close()
+        self._stop.set()
+        self._alone, self._beside = self._times.recv() if self._times.poll(60) else ([0.0], [0.0])
+        self._process.join()
 
     def report(self, what):
         def percentile(times, share):
             return sorted(times)[int(len(times) * share)] * 1e6
         print(f"latency of other traffic, us: alone p50 {percentile(self._alone, .5):.0f} p99 {percentile(self._alone, .99):.0f};"
-              f" {what} p50 {percentile(self._times, .5):.0f} p99 {percentile(self._times, .99):.0f}"
-              f" ({len(self._times)} commands)", flush=True)
+              f" {what} p50 {percentile(self._beside, .5):.0f} p99 {percentile(self._beside, .99):.0f}"
+              f" ({len(self._beside)} commands)", flush=True)
 
 
 class server_without_expire_options:
