@@ -9,7 +9,7 @@ import re
 LAYERS = ["resp", "config", "attribution", "ttl", "limiter", "policy", "proxy/session", "evidence", "proxy/net",
           "proxy/admin", "cli"]
 # What CMake calls the library of a folder where that is not the folder's last word.
-EVIDENCE = ["audit", "ledger", "capture", "recorder", "report", "forecast", "simulate", "replay", "keyspace"]
+EVIDENCE = ["audit", "ledger", "capture", "recorder", "document", "report", "forecast", "simulate", "replay", "keyspace"]
 LIBRARIES = ({folder.split("/")[-1]: folder for folder in LAYERS} | {"control": "proxy/net", "demo": "cli"}
              | {name: "evidence" for name in EVIDENCE})
 # resp depends on nothing of ours; so does config.
