@@ -1,9 +1,13 @@
 #include "attribution/pattern_set.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 #include <numeric>
 
 namespace tidegate::attribution {
+
+static_assert(std::endian::native == std::endian::little, "same_bytes() masks as little endian machines load");
 
 // A part of by_prefix_ whose globs share the prefix of `node`, which is `depth` long.
 struct pattern_set::span {
@@ -37,6 +41,7 @@ pattern_set::pattern_set(const std::vector<std::string>& globs) {
     open.pop_back();
     fill(part, open);
   }
+  edges_.append(sizeof(std::uint64_t), '\0');  // see same_bytes()
   for (node& here : nodes_) {
     settle(here);
     tabulate(here);
@@ -111,6 +116,22 @@ std::uint32_t pattern_set::child_of(const node& here, char first) const noexcept
   return npos;
 }
 
+// Edges are short: eight bytes at once where the key has as many, and edges_ has them always.
+bool pattern_set::same_bytes(std::string_view key, const char* edge, std::uint32_t size) noexcept {
+  std::uint32_t at = 0;
+  for (; at < size && key.size() - at >= sizeof(std::uint64_t); at += sizeof(std::uint64_t)) {
+    std::uint64_t left = 0, right = 0;
+    std::memcpy(&left, key.data() + at, sizeof(left));
+    std::memcpy(&right, edge + at, sizeof(right));
+    const std::uint32_t rest = size - at;
+    // The first byte is the lowest one (little endian); the bytes behind the edge do not count.
+    const std::uint64_t counted = rest >= sizeof(left) ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * rest)) - 1;
+    if (((left ^ right) & counted) != 0) return false;
+  }
+  while (at < size && key[at] == edge[at]) ++at;
+  return at >= size;
+}
+
 // The node of the longest literal prefix that the key begins with.
 std::uint32_t pattern_set::deepest(std::string_view key, std::uint32_t& steps) const noexcept {
   std::uint32_t at = 0;
@@ -118,12 +139,7 @@ std::uint32_t pattern_set::deepest(std::string_view key, std::uint32_t& steps) c
     const std::uint32_t next = child_of(nodes_[at], key.front());
     if (next == npos) break;
     const node& child = nodes_[next];
-    // Edges are short, and their first byte is settled: a call of memcmp would cost more than the bytes.
-    if (key.size() < child.edge_size) break;
-    const char* const edge = edges_.data() + child.edge_begin;
-    std::uint32_t same = 1;
-    while (same < child.edge_size && key[same] == edge[same]) ++same;
-    if (same < child.edge_size) break;
+    if (key.size() < child.edge_size || !same_bytes(key, edges_.data() + child.edge_begin, child.edge_size)) break;
     key.remove_prefix(child.edge_size);
     at = next;
     ++steps;

@@ -52,6 +52,7 @@ class pattern_set {
   [[nodiscard]] bool better(std::uint32_t left, std::uint32_t right) const noexcept;
   [[nodiscard]] std::uint32_t deepest(std::string_view key, std::uint32_t& steps) const noexcept;
   [[nodiscard]] std::uint32_t child_of(const node& here, char first) const noexcept;
+  [[nodiscard]] static bool same_bytes(std::string_view key, const char* edge, std::uint32_t size) noexcept;
   void fill(const span& part, std::vector<span>& open);
   void settle(node& here) const noexcept;
   void tabulate(node& here);

@@ -21,7 +21,7 @@ unsigned digit_of(char c) noexcept {
 
 // The usual length line: whole, not negative, at most eight digits. Returns what follows its line end; nullptr tells
 // nothing but that the careful way has to look at it.
-const char* short_length(const char* p, const char* end, std::uint32_t& value) noexcept {
+const char* longer_length(const char* p, const char* end, std::uint32_t& value) noexcept {
   if (end - p < 3) {
     return nullptr;
   }
@@ -44,6 +44,23 @@ const char* short_length(const char* p, const char* end, std::uint32_t& value) n
     value = value * 10 + digit;
   }
   return nullptr;
+}
+
+// The same; one or two digits, as nearly all lengths have, are read where it is called.
+[[gnu::always_inline]] inline const char* short_length(const char* p, const char* end, std::uint32_t& value) noexcept {
+  if (end - p >= 4) [[likely]] {
+    const unsigned first = digit_of(p[0]);
+    if (first <= 9 && p[1] == '\r') {
+      value = first;
+      return p + 3;
+    }
+    const unsigned second = digit_of(p[1]);
+    if (first - 1 <= 8 && second <= 9 && p[2] == '\r') {
+      value = first * 10 + second;
+      return p + 4;
+    }
+  }
+  return longer_length(p, end, value);
 }
 
 // string2ll() of util.c: no plus, no leading zeros, no "-0", nothing around it.

@@ -52,7 +52,8 @@ struct connection : watched {
   bool client = false;
   bool touched = false;           // in the list of those to look at when the turn ends
   bool queued = false;            // in the list of those to go on with in the next turn, whatever epoll says
-  bool leftover = false;          // bytes may wait inside OpenSSL, where epoll does not see them
+  bool leftover = false;          // bytes may wait inside OpenSSL, where epoll does not see them, or were left unread
+  bool end_near = false;          // a FIN is behind what is to be read
   bool end_seen = false;          // FIN or close_notify was reported
   bool write_short = false;       // the engine waits for writable()
   bool write_wants_read = false;  // … for which TLS must read first

@@ -8,7 +8,8 @@
 
 namespace tidegate::net {
 
-std::uint32_t watched::events_for(bool read, bool write) noexcept {
+std::uint32_t watched::events_for(bool read, bool write, bool once) noexcept {
+  if (once && read && !write) return std::uint32_t{EPOLLIN} | std::uint32_t{EPOLLRDHUP} | std::uint32_t{EPOLLET};
   const std::uint32_t events = (read ? std::uint32_t{EPOLLIN} : 0U) | (write ? std::uint32_t{EPOLLOUT} : 0U);
   return events != 0 ? events : std::uint32_t{EPOLLET};
 }
@@ -16,19 +17,20 @@ std::uint32_t watched::events_for(bool read, bool write) noexcept {
 bool watched::open(poller& at, int fd, bool read, bool write) noexcept {
   close_fd();
   epoll_event event{};
-  event.events = events_for(read, write);
+  event.events = events_for(read, write, false);
   event.data.ptr = this;
   if (::epoll_ctl(at.fd(), EPOLL_CTL_ADD, fd, &event) != 0) {
     ::close(fd);
     return false;
   }
   fd_ = fd;
+  set_ = at.fd();
   events_ = event.events;
   return true;
 }
 
-void watched::want(poller& at, bool read, bool write) noexcept {
-  const std::uint32_t events = events_for(read, write);
+void watched::want(poller& at, bool read, bool write, bool once) noexcept {
+  const std::uint32_t events = events_for(read, write, once);
   if (events == events_ || fd_ < 0) return;
   epoll_event event{};
   event.events = events_ = events;
@@ -38,7 +40,10 @@ void watched::want(poller& at, bool read, bool write) noexcept {
 }
 
 void watched::close_fd() noexcept {
-  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  if (fd_ < 0) return;
+  // The listening socket may live on in a successor, and a watch lasts as long as the socket: it would report for ever.
+  if (what_ == kind::acceptor) ::epoll_ctl(set_, EPOLL_CTL_DEL, fd_, nullptr);
+  ::close(std::exchange(fd_, -1));
   events_ = 0;
 }
 
@@ -59,7 +64,8 @@ std::span<const poller::ready> poller::wait(int timeout_ms) noexcept {
     const bool ended = (event.events & (std::uint32_t{EPOLLHUP} | std::uint32_t{EPOLLERR})) != 0;
     const bool read = who->wants_read() && (ended || (event.events & EPOLLIN) != 0);
     const bool write = who->wants_write() && (ended || (event.events & EPOLLOUT) != 0);
-    if (read || write) ready_[size++] = {who, read, write};
+    const bool end = ended || (event.events & EPOLLRDHUP) != 0;
+    if (read || write) ready_[size++] = {who, read, write, end};
   }
   return {ready_.data(), size};
 }

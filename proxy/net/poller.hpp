@@ -1,4 +1,4 @@
-// Which descriptors are ready: epoll, level-triggered, with one system call a turn.
+// Which descriptors are ready: epoll, with one system call a look.
 //
 // Asio's async_wait arms a descriptor with an epoll_ctl of its own before each wait (epoll_reactor.ipp: an operation
 // that is not speculative re-arms the edge): a third system call for a command that needs two, and 400 bytes a
@@ -7,9 +7,11 @@
 // Thread safety: its worker's. Ownership: a `watched` owns its descriptor; the poller borrows the watched until it is
 // closed, and events of one batch may still name it then: who frees it does so after the batch.
 // Invariants: (1) what was wanted and is ready is reported in every wait until it is taken, so nothing has to be read
-// or written to its end; (2) a descriptor of which nothing is wanted reports at most once (a hang-up cannot be masked,
-// but it can be edge-triggered), so that a peer's reset spins nobody. Cost: wait() one epoll_wait for up to events_max
-// descriptors; want() one epoll_ctl when something changes, else none.
+// or written to its end; but (2) with `once` it is reported when it becomes ready, and not again before more arrives or
+// the want has changed: the kernel then need not look at it a second time after each read. Whoever leaves bytes unread
+// must come back by himself, and go on to the end when it is reported; (3) a descriptor of which nothing is wanted
+// reports at most once (a hang-up cannot be masked, but it can be edge-triggered), so that a peer's reset spins nobody.
+// Cost: wait() one epoll_wait for up to events_max descriptors; want() one epoll_ctl when something changes, else none.
 #pragma once
 
 #include <sys/epoll.h>
@@ -31,10 +33,11 @@ class watched {
   watched(const watched&) = delete;
   watched& operator=(const watched&) = delete;
 
-  // Takes the descriptor over, which is not duplicated anywhere: closing it ends the watch. False when the kernel's
-  // limit of watches is reached (epoll_ctl(2), ENOSPC); the descriptor is closed then.
+  // Takes the descriptor over. False when the kernel's limit of watches is reached (epoll_ctl(2), ENOSPC); the
+  // descriptor is closed then.
   [[nodiscard]] bool open(poller& at, int fd, bool read, bool write) noexcept;
-  void want(poller& at, bool read, bool write) noexcept;
+  // once: for reading alone, see invariant 2.
+  void want(poller& at, bool read, bool write, bool once = false) noexcept;
   void close_fd() noexcept;
 
   // -1 when closed.
@@ -44,9 +47,10 @@ class watched {
   [[nodiscard]] bool wants_write() const noexcept { return (events_ & EPOLLOUT) != 0; }
 
  private:
-  [[nodiscard]] static std::uint32_t events_for(bool read, bool write) noexcept;
+  [[nodiscard]] static std::uint32_t events_for(bool read, bool write, bool once) noexcept;
 
   int fd_ = -1;
+  int set_ = -1;  // the poller's descriptor
   std::uint32_t events_ = 0;
   kind what_;
 };
@@ -58,6 +62,7 @@ class poller {
   struct ready {
     watched* who;
     bool read, write;  // of what was wanted; a hang-up or an error counts as both
+    bool end;          // the peer sends no more: its FIN is behind what is to be read
   };
 
   // Throws std::system_error when the machine has no more descriptors.

@@ -122,6 +122,7 @@ void worker::serve(const poller::ready& event) {
   switch (event.who->what()) {
     case watched::kind::connection: {
       auto& c = static_cast<connection&>(*event.who);
+      c.end_near = c.end_near || event.end;
       if (event.write) on_writable(c);
       // What is queued is read when its turn comes, and once.
       if (event.read && !c.queued) on_readable(c);
@@ -221,7 +222,9 @@ void worker::settle_one(connection& c) {
 void worker::settle_open(connection& c) {
   const bool wants = c.stream->wants_read() && !c.end_seen;
   if (wants && c.leftover) queue(c);
-  c.want(poller_, wants || c.write_wants_read, (c.write_short && !c.write_wants_read) || (wants && c.read_wants_write));
+  // OpenSSL may stop short of what the socket has; a plain read stops there, or says so in `leftover`.
+  c.want(poller_, wants || c.write_wants_read, (c.write_short && !c.write_wants_read) || (wants && c.read_wants_write),
+         !c.wire.is_tls());
   if (!c.client) return;
   if (wants == c.by_pause.is_linked()) {
     if (wants) {

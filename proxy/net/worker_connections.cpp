@@ -132,7 +132,8 @@ void worker::step(connection& c) {
     case connection::phase::handshaking:
       return continue_handshake(c);
     case connection::phase::open:
-      if (c.stream->wants_read() && !c.end_seen) read_from(c);
+      if (c.stream->wants_read() && !c.end_seen) return read_from(c);
+      c.leftover = true;  // it is not reported again
       return;
     case connection::phase::lingering:
       return discard(c);
@@ -144,13 +145,15 @@ void worker::step(connection& c) {
 void worker::read_from(connection& c) {
   for (unsigned i = 0; i < bounds::reads_per_turn; ++i) {
     const io_result result = c.wire.read(scratch_.get(), bounds::scratch_bytes);
-    c.leftover = result.status == io_status::ok && c.wire.is_tls();
+    // A plain socket reports what it has once: where reading stops before its end, it has to be gone on with.
+    c.leftover = result.status == io_status::ok || (c.end_near && result.bytes != 0);
     if (result.bytes != 0) {
       engine_.received(*c.stream, {scratch_.get(), result.bytes});
       if (c.at != connection::phase::open) return;
     }
     switch (result.status) {
       case io_status::want_read:
+        if (c.leftover && c.stream->wants_read()) continue;  // only the FIN is left
         return;
       case io_status::want_write:
         c.read_wants_write = true;

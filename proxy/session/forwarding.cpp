@@ -58,6 +58,7 @@ std::int64_t other_db(const resp::command_spec& spec, const resp::request& reque
 
 // From here on anything may come at any time: replies can no longer be told apart.
 bool engine::state::unframes(const resp::command_spec& spec) noexcept {
+  if (spec.dedicated == resp::dedicate::none) return false;  // nearly all: no name has to be compared
   // REPLCONF ACK is never answered.
   return spec.kind == resp::special::monitor || spec.name == "sync" || spec.name == "psync" || spec.name == "replconf";
 }
