@@ -184,6 +184,7 @@ void worker::fail(connection& c, std::string_view why) {
 
 void worker::try_addresses(connection& c) {
   c.at = connection::phase::connecting;
+  c.end_near = false;
   if (!c.target->addresses || c.target->addresses->empty()) c.target->why = "the upstream's name is not resolved";
   while (c.target->addresses && c.target->next_address < c.target->addresses->size()) {
     const auto& endpoint = (*c.target->addresses)[c.target->next_address++];
