@@ -33,7 +33,8 @@ struct WorkerTest : testing::Test {
     make();
     config::listener where;
     where.address = "127.0.0.1";
-    auto bound = net::bind_listener(where, 1).value();
+    net::inherited_sockets none;
+    auto bound = net::bind_listener(where, 1, none).value();
     port = bound.port;
     ASSERT_TRUE(one->add_listener(std::move(bound.sockets[0]), 0).has_value());
     one->post_tls(std::move(contexts));
