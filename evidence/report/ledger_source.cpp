@@ -19,7 +19,8 @@ using ledger::statement;
 template <typename T>
 using read = std::expected<T, std::string>;
 
-constexpr std::int64_t day_ms = 86'400'000;
+// Long enough to even out what an hour does, short enough to be read in a moment from the largest ledger.
+constexpr std::int64_t leak_span_ms = 6 * 3'600'000;
 
 // One of the ledger's dictionaries, as far as it is used: row id -> place in a vector of names.
 class dictionary {
@@ -328,7 +329,7 @@ read<observation> ledger_source::observe(window asked, unix_ms from) {
   const window span_of_rows{.since = seen.from, .until = asked.until};
   auto names = open_dictionaries(*ledger_, seen.names);
   if (!names) return std::unexpected(path_ + ": " + names.error().text);
-  const window leak_span{.since = std::max(seen.first, seen.from - day_ms), .until = std::max(seen.first, seen.from)};
+  const window leak_span{.since = std::max(seen.first, seen.from - leak_span_ms), .until = std::max(seen.first, seen.from)};
   auto done = read_runs(*ledger_, span_of_rows, seen);
   if (done) done = read_writes(*ledger_, span_of_rows, *names, seen);
   if (done) done = read_readings(*ledger_, span_of_rows, seen);

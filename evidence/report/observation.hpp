@@ -70,7 +70,7 @@ struct change {
   std::string who{}, what{}, detail{};
 };
 
-// Writes that left their key without a TTL, in the day before `from`: the leak that a burst hides.
+// Writes that left their key without a TTL, in the hours before `from`: the leak that a burst hides.
 struct leak_row {
   std::uint32_t client = 0, pattern = 0;
   std::uint64_t writes = 0;
