@@ -64,22 +64,12 @@ void print_json(const findings& found, const std::string& path, std::ostream& ou
 
 }  // namespace
 
-std::vector<config::mistake> not_served_yet(const config::config& config) {
-  std::vector<config::mistake> found;
-  const auto add = [&](const char* key, const char* text) {
-    found.push_back({.file = config.path, .line = 0, .key = key, .text = text});
-  };
-  if (config.capture) add("capture", "this build does not capture yet: nothing is written to its directory");
-  return found;
-}
-
 int check(const check_options& how, const look_at& look, std::ostream& out) {
   findings found;
   const auto loaded = config::load_file(how.config_path, &found.warnings);
   if (!loaded) {
     found.mistakes = loaded.error();
   } else {
-    for (config::mistake& section : not_served_yet(**loaded)) found.warnings.push_back(std::move(section));
     if (!how.offline) look_upstream(**loaded, look, found);
   }
   if (how.format == output_format::json) {

@@ -30,9 +30,6 @@ struct upstream_sight {
 };
 using look_at = std::function<std::expected<upstream_sight, std::string>(const config::upstream&)>;
 
-// Sections that this build reads and checks but does not act on yet; each says so with its key.
-[[nodiscard]] std::vector<config::mistake> not_served_yet(const config::config& config);
-
 // Exit status: 0 = can be served, 1 = has mistakes. Data goes to `out`.
 [[nodiscard]] int check(const check_options& how, const look_at& look, std::ostream& out);
 

@@ -114,8 +114,9 @@ int run(const std::shared_ptr<const config::config>& config, std::ostream& out) 
   const policy::cap_book caps = kept_caps(*config);
   const std::shared_ptr<const policy::snapshot> first =
       policy::make_snapshot(config, base, 1, std::chrono::steady_clock::now().time_since_epoch().count(), caps.rules());
-  net::server workers({.snapshot = first, .registry = base.registry, .upstream = upstream});
-  served_evidence evidence;
+  served_evidence evidence(*config);
+  net::server workers(
+      {.snapshot = first, .registry = base.registry, .upstream = upstream, .captures = evidence.rings()});
   std::unique_ptr<admin::admin_server> admin_side;
   net::control_thread::options controlled{.config_path = config->path,
                                           .foundations = base,
@@ -168,7 +169,6 @@ int serve(const std::string& config_path, std::ostream& out) {
   }
   set_up_log((*loaded)->log);
   for (const config::mistake& warning : warnings) spdlog::warn("{}", warning.to_string());
-  for (const config::mistake& section : not_served_yet(**loaded)) spdlog::warn("{}", section.to_string());
   spdlog::info("tidegate {} with {} worker(s)", admin::version_text, (*loaded)->workers);
   return run(*loaded, out);
 }

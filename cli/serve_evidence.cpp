@@ -1,5 +1,7 @@
 #include "cli/serve_evidence.hpp"
 
+#include <algorithm>
+
 #include "proxy/admin/version.hpp"
 
 namespace tidegate::cli {
@@ -24,6 +26,19 @@ ledger::upstream_row row_of(const net::upstream_info& seen, std::uint64_t maxmem
 
 }  // namespace
 
+served_evidence::served_evidence(const config::config& config) : any_(config.ledger.enabled || config.capture) {
+  if (!config.capture) return;
+  for (std::uint32_t worker = 0; worker < std::max(1U, config.workers); ++worker) {
+    rings_.push_back(std::make_unique<session::capture_ring>());
+  }
+}
+
+std::vector<session::capture_ring*> served_evidence::rings() const {
+  std::vector<session::capture_ring*> out;
+  for (const auto& ring : rings_) out.push_back(ring.get());
+  return out;
+}
+
 void served_evidence::listen(net::control_thread::options& to) {
   const std::uint64_t maxmemory = to.snapshot->config->upstream.maxmemory;
   to.watch_info = [this, maxmemory](const net::upstream_info& seen, std::optional<std::uint64_t> write_calls) {
@@ -39,6 +54,16 @@ void served_evidence::listen(net::control_thread::options& to) {
 
 void served_evidence::start(const config::config& config, net::server& workers, const net::control_thread& control,
                             const policy::foundations& base, const std::shared_ptr<session::upstream_state>& upstream) {
+  if (config.capture) {
+    keeper_ = std::make_unique<capture::keeper>(
+        capture::keeper_options{.rules = *config.capture,
+                                .instance = config.instance,
+                                .rings = rings(),
+                                .registry = base.registry,
+                                .commands = [&control] { return control.snapshot()->commands; },
+                                .status = &status_});
+    keeper_->start();
+  }
   if (!config.ledger.enabled) return;
   recorder::counted from;
   from.registry = base.registry;
@@ -51,16 +76,18 @@ void served_evidence::start(const config::config& config, net::server& workers, 
                                                                       .instance = config.instance,
                                                                       .version = admin::version_text,
                                                                       .from = std::move(from),
-                                                                      .wake_workers = [&workers] { workers.wake(); }});
+                                                                      .wake_workers = [&workers] { workers.wake(); },
+                                                                      .what = &status_});
   recorder_->start();
 }
 
 void served_evidence::stop() {
+  if (keeper_) keeper_->stop();
   if (recorder_) recorder_->stop();
 }
 
 const recorder::status* served_evidence::status() const noexcept {
-  return recorder_ ? &recorder_->what() : nullptr;
+  return any_ ? &status_ : nullptr;
 }
 
 }  // namespace tidegate::cli

@@ -35,9 +35,8 @@ counted switched_on(counted from) {
 
 }  // namespace
 
-recorder::recorder(recorder_options how) : how_(std::move(how)), collector_(switched_on(how_.from)) {
-  status_.has_ledger = how_.ledger.enabled;
-}
+recorder::recorder(recorder_options how)
+    : how_(std::move(how)), collector_(switched_on(how_.from)), status_(*how_.what) {}
 
 recorder::~recorder() {
   stop();

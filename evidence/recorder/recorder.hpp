@@ -1,6 +1,6 @@
 // The recording thread: closes a bucket by the clock, asks for the upstream's INFO, writes the ledger.
 //
-// Thread safety: take_info(), note() and what() from any thread; start() and stop() from one. Ownership: owns its
+// Thread safety: take_info() and note() from any thread; start() and stop() from one. Ownership: owns its
 // thread and files; borrows the counters, which must outlive stop(). Invariants: (1) no worker and no client ever
 // waits for it; (2) what cannot be written waits, within waiting_rows_max, and is then dropped oldest first and
 // counted; (3) stop(), called when the workers have stopped, writes what is left, so the ledger then equals the
@@ -37,6 +37,7 @@ struct recorder_options {
   std::string instance, version;
   counted from;
   std::function<void()> wake_workers;
+  status* what = nullptr;  // outlives the recorder
 };
 
 class recorder {
@@ -53,7 +54,6 @@ class recorder {
   // Control's INFO. write_calls in it: it answers upstream_state::stats_wanted; this fills in our own totals.
   void take_info(ledger::upstream_row seen);
   void note(std::string who, std::string what, std::string detail);
-  [[nodiscard]] const status& what() const noexcept { return status_; }
   // Why the ledger is down; empty while it is up.
   [[nodiscard]] std::string ledger_trouble() const;
 
@@ -71,7 +71,7 @@ class recorder {
 
   recorder_options how_;
   collector collector_;
-  status status_;
+  status& status_;
   std::unique_ptr<ledger::writer> ledger_;
   std::deque<ledger::bucket> waiting_;
   std::size_t waiting_rows_ = 0;

@@ -1,7 +1,7 @@
 // How the evidence is doing: what metrics and /api/v1/status say of ledger and capture.
 //
-// Thread safety: atomics, written by the recording thread, read by any. Ownership: the recorder's; outlives the admin
-// server. Invariants: a count never goes down. Cost: none.
+// Thread safety: atomics, written by the recording thread, read by any. Ownership: whoever serves; outlives the threads
+// and the admin server. Invariants: a count never goes down. Cost: none.
 #pragma once
 
 #include <array>
@@ -19,7 +19,6 @@ inline constexpr std::array<std::string_view, 7> drop_reason_names = {"disk",   
 using drops = std::array<std::atomic<std::uint64_t>, drop_reason_names.size()>;
 
 struct status {
-  bool has_ledger = false, has_capture = false;  // by the configuration; constant once running
   std::atomic<bool> ledger_up{false};
   std::atomic<std::uint64_t> ledger_rows{0}, ledger_bytes{0};
   drops ledger_dropped{};

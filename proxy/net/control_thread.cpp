@@ -47,6 +47,13 @@ bool same(const config::ledger& a, const config::ledger& b) {
          a.max_size == b.max_size;
 }
 
+bool same(const std::optional<config::capture>& a, const std::optional<config::capture>& b) {
+  if (!a || !b) return a.has_value() == b.has_value();
+  return a->directory == b->directory && a->match_client == b->match_client && a->match_key == b->match_key &&
+         a->match_commands == b->match_commands && a->sample == b->sample && a->values == b->values &&
+         a->rotate == b->rotate && a->max_size == b->max_size && a->keep == b->keep;
+}
+
 bool has_memory_rule(const config::config& config) {
   return std::any_of(config.limits.begin(), config.limits.end(),
                      [](const config::limit_rule& rule) { return rule.memory.has_value(); });
@@ -352,6 +359,7 @@ std::vector<std::string> needs_restart(const config::config& running, const conf
           "admin.address");
   differs(running.log.format != wanted.log.format, "log.format");
   differs(!same(running.ledger, wanted.ledger), "ledger");
+  differs(!same(running.capture, wanted.capture), "capture");
   return sentences;
 }
 
@@ -364,6 +372,7 @@ std::shared_ptr<const config::config> keep_running_values(const config::config& 
   kept->admin.token = token;
   kept->log.format = running.log.format;
   kept->ledger = running.ledger;
+  kept->capture = running.capture;
   return kept;
 }
 

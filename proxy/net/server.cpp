@@ -76,6 +76,7 @@ struct server::state {
       engine.registry = opts.registry;
       engine.upstream = opts.upstream;
       engine.bytes_held = &bytes_held;
+      if (i < opts.captures.size()) engine.capture = opts.captures[i];
       workers.push_back(std::make_unique<worker>(std::move(engine), shared));
     }
   }

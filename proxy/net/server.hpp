@@ -25,6 +25,7 @@ class server {
     std::shared_ptr<const policy::snapshot> snapshot;
     std::shared_ptr<attribution::registry> registry;
     std::shared_ptr<session::upstream_state> upstream;
+    std::vector<session::capture_ring*> captures = {};  // one a worker, which outlive the server; empty = none
   };
   explicit server(options opts);
   ~server();

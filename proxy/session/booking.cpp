@@ -39,8 +39,9 @@ void engine::state::book(const slot& item) {
 }
 
 // For what no reply will come, or none that can be told from others.
-void engine::state::book_as_sent(const slot& item) {
+void engine::state::book_as_sent(slot& item) {
   book(item);
+  capture_outcome(item, true);
   if ((item.flags & slot::script) == 0 && item.series != nullptr) stats.writes_assumed.add(1);
 }
 
@@ -53,15 +54,22 @@ void engine::state::finish_booking(slot& item, const resp::reply_framer& framer)
   if (framer.is_error()) {
     const std::string_view text = framer.error_text();
     if (resp::tells_of_failover(text)) hint_failover();
-    if ((item.flags & slot::arity_bad) != 0 || resp::refused_before_execution(resp::classify_error(text))) return;
+    if ((item.flags & slot::arity_bad) != 0 || resp::refused_before_execution(resp::classify_error(text))) {
+      capture_outcome(item, false);
+      return;
+    }
   } else if ((item.flags & (slot::injected | slot::capped)) != 0 && !framer.is_null()) {
     count_ttl(item);
   }
   book(item);
+  // A blocking command that was ended without taking anything did nothing, though Redis counts it.
+  const bool blocked_in_vain = (item.flags & slot::blocking) != 0 && (framer.is_null() || framer.is_error());
+  capture_outcome(item, !blocked_in_vain);
 }
 
 // Its connection is gone before its reply: nobody knows whether it ran.
 void engine::state::lose(slot& item) {
+  capture_outcome(item, false);
   if ((item.flags & (slot::script | slot::booked)) != 0 || item.series == nullptr) return;
   stats.writes_unknown.add(1);
 }

@@ -57,6 +57,7 @@ void engine::state::use_snapshot(std::shared_ptr<const policy::snapshot> next) {
   for (const limiter::rule& rule : snapshot->limits->rules()) {
     rule_numbers.push_back(opts.registry->intern_pattern("rule:" + rule.name));
   }
+  use_capture_rules();
   generation.store(snapshot->generation, std::memory_order_release);
 }
 
@@ -241,6 +242,7 @@ stream& engine::accepted(void* io, const peer& who) {
   state& e = *state_;
   auto* s = new session(e.pool);
   s->io = io;
+  s->number = ++e.sessions_ever * e.opts.workers + e.opts.worker;
   s->who.source = who.source;
   s->who.tls_subject = who.tls_subject;
   s->next = e.sessions;

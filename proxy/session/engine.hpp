@@ -25,6 +25,7 @@
 namespace tidegate::session {
 
 class session;
+class capture_ring;
 class upstream_connection;
 
 // What the workers and the control thread share about the upstream: atomics only.
@@ -54,6 +55,7 @@ struct engine_options {
   std::shared_ptr<const policy::snapshot> snapshot;
   std::shared_ptr<attribution::registry> registry;
   std::shared_ptr<upstream_state> upstream;
+  capture_ring* capture = nullptr;                   // null = nothing is captured
   std::atomic<std::uint64_t>* bytes_held = nullptr;  // of all workers, against memory.total
 };
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "policy/evaluator.hpp"
+#include "proxy/session/capture_ring.hpp"
 #include "proxy/session/engine.hpp"
 #include "proxy/session/session.hpp"
 #include "proxy/session/upstream_connection.hpp"
@@ -176,7 +177,7 @@ struct engine::state {
   void follow_up(session& s, upstream_connection& to, const resp::command_spec& spec, const resp::request& request,
                  const ttl::plan& plan, const slot& item);
   step forward(session& s, upstream_connection& to, const resp::command_spec& spec, const resp::request& request);
-  void push_slot(session& s, upstream_connection& to, const slot& item);
+  void push_slot(session& s, upstream_connection& to, slot& item);
   static void append_request(session& s, upstream_connection& to, const resp::request& request);
   void send_own(upstream_connection& to, std::string_view name, slot_kind kind);
   void send_select(upstream_connection& to, std::uint32_t db);
@@ -200,7 +201,7 @@ struct engine::state {
 
   // --- booking.cpp
   void book(const slot& item);
-  void book_as_sent(const slot& item);
+  void book_as_sent(slot& item);
   void count_ttl(const slot& item);
   void prepare_booking(session& s, const resp::command_spec& spec, const policy::command& what, bool without_ttl,
                        slot& out);
@@ -210,6 +211,17 @@ struct engine::state {
   void prepare_evidence(session& s, const resp::command_spec& spec, const resp::request& request,
                         const policy::command& what, const ttl::plan& plan, slot& out);
   void note_connected(session& s);
+
+  // --- capture.cpp: the commands themselves
+  std::vector<bool> capture_commands;  // by command id
+  attribution::glob capture_client, capture_key;
+  std::uint64_t capture_below = 0;
+  std::uint64_t sessions_ever = 0;
+  void use_capture_rules();
+  void capture_sent(session& s, const resp::command_spec& spec, const resp::request& request,
+                    const policy::command& what, slot& out);
+  void capture_outcome(slot& item, bool executed);
+  void forget_queued(transaction& tx, std::uint32_t entries);
   void lose(slot& item);
 
   // --- lanes.cpp: shared connections

@@ -70,6 +70,7 @@ struct write_traits {
   std::uint16_t key_index = 0;  // of distinct_keys
   std::uint8_t key_rank = 0;    // 0 = the command has no key
   std::uint8_t ttl_class = attribution::ttl_class_keep;
+  std::uint32_t capture = 0;  // its number in the capture; 0 = it is not captured
 };
 
 class evidence_cells {

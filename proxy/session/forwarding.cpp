@@ -72,7 +72,7 @@ void engine::state::append_request(session& s, upstream_connection& to, const re
   for (std::size_t index = 0; index < request.size(); ++index) resp::append_bulk(to.out, request[index]);
 }
 
-void engine::state::push_slot(session& s, upstream_connection& to, const slot& item) {
+void engine::state::push_slot(session& s, upstream_connection& to, slot& item) {
   if (s.exchanging) s.exchanged = true;
   if (to.unframed) {
     if (item.kind == slot_kind::reply && (item.flags & slot::queued) == 0) book_as_sent(item);
@@ -197,6 +197,7 @@ engine::state::ruling engine::state::decide(session& s, const resp::command_spec
   }
   if (spec.write || spec.cls == resp::command_class::script) prepare_booking(s, spec, what, without_ttl, item);
   if (spec.write && stats.evidence.on()) prepare_evidence(s, spec, request, what, *planned, item);
+  if (spec.write && opts.capture != nullptr) capture_sent(s, spec, request, what, item);
   return ruling::send;
 }
 
@@ -210,6 +211,7 @@ void engine::state::note_queued(session& s, const resp::command_spec& spec, cons
     const std::string_view text = request[1];
     std::int32_t db = -1;
     if (std::from_chars(text.data(), text.data() + text.size(), db).ec == std::errc()) entry.db = db;
+    if (entry.db >= 0) s.tx->selected = entry.db;
   }
   s.tx->odd = s.tx->odd || changes_connection(spec.kind);
   s.tx->unframes = s.tx->unframes || spec.kind == resp::special::client_reply ||
@@ -419,10 +421,12 @@ step engine::state::run_exec(session& s, upstream_connection& to, const resp::co
   if (!refused && tx.unframes) {
     // Redis answers such a transaction with more or fewer values than it announces: they pass as they come.
     s.sticky = s.sticky_for_good = s.unframed = to.unframed = true;
+    if (opts.capture != nullptr) opts.capture->push(capture_message::what::begin);
     for (queued_command& entry : tx.entries) {
       if (entry.answered_queued) book_as_sent(entry.books);
     }
-    tx.take(static_cast<std::uint32_t>(tx.entries.size()));
+    if (opts.capture != nullptr) opts.capture->push(capture_message::what::end);
+    forget_queued(tx, static_cast<std::uint32_t>(tx.entries.size()));
     tx.end();
     append_request(s, to, request);
     mark_dirty(to);
@@ -450,7 +454,7 @@ step engine::state::run_exec(session& s, upstream_connection& to, const resp::co
       ++s.in_flight;
       s.current = &to;
     } else {
-      tx.take(item.extra);
+      forget_queued(tx, item.extra);
       count_own("discard");
     }
     reply_locally(s, refusal);
@@ -460,7 +464,9 @@ step engine::state::run_exec(session& s, upstream_connection& to, const resp::co
   append_request(s, to, request);
   if (s.replies != reply_mode::on) {
     // Unanswered: what was queued is booked as sent.
-    for (const queued_command& entry : tx.entries) book_as_sent(entry.books);
+    if (opts.capture != nullptr) opts.capture->push(capture_message::what::begin);
+    for (queued_command& entry : tx.entries) book_as_sent(entry.books);
+    if (opts.capture != nullptr) opts.capture->push(capture_message::what::end);
     tx.take(static_cast<std::uint32_t>(tx.entries.size()));
   }
   push_slot(s, to, item);

@@ -35,6 +35,7 @@ void engine::state::name_session(session& s) {
   s.named = true;
   s.last_series = nullptr;
   note_connected(s);
+  s.captured = opts.capture != nullptr && config().capture && capture_client.matches(found.name);
   s.bound_generation = snapshot->generation;
   s.share = share_of(number, found.name, s.who.source);
   if (!snapshot->limits->empty()) snapshot->limits->bind(s.limits, s.share->rules, now);

@@ -121,7 +121,7 @@ void engine::state::reset_state(session& s) {
   s.subscriptions = {};
   s.sticky = s.sticky_for_good;
   if (s.tx) {
-    s.tx->take(static_cast<std::uint32_t>(s.tx->entries.size()));
+    forget_queued(*s.tx, static_cast<std::uint32_t>(s.tx->entries.size()));
     s.tx->end();
   }
   if (s.gone) return;

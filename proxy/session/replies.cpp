@@ -187,7 +187,7 @@ void engine::state::finish(upstream_connection& c, slot& item) {
       pop(c);
       count_answered(c, done);
       if (done.owner != nullptr) {
-        if ((done.flags & slot::refused_exec) != 0 && done.owner->tx) done.owner->tx->take(done.elements);
+        if ((done.flags & slot::refused_exec) != 0 && done.owner->tx) forget_queued(*done.owner->tx, done.elements);
         slot_done(*done.owner);
       }
       break;
@@ -220,6 +220,7 @@ void engine::state::finish_reply(upstream_connection& c, slot& front) {
       if (entry != nullptr) entry->answered_queued = true;
     } else if (s.multi_failed || !c.framer.is_error()) {
       finish_booking(item, c.framer);  // MULTI was refused: it ran by itself
+      if (entry != nullptr) entry->books.traits.capture = 0;
     }
     slot_done(s);
     return;
@@ -239,6 +240,7 @@ void engine::state::finish_exec(session& s, upstream_connection& c, slot& item) 
   if (!s.tx) return;
   transaction& tx = *s.tx;
   if (!c.framer.is_error() && !c.framer.is_null()) {
+    if (opts.capture != nullptr) opts.capture->push(capture_message::what::begin);
     std::size_t element = 0;
     for (std::uint32_t index = 0; index < item.extra && index < tx.entries.size(); ++index) {
       queued_command& entry = tx.entries[index];
@@ -254,8 +256,10 @@ void engine::state::finish_exec(session& s, upstream_connection& c, slot& item) 
       const bool failed = outcome.error != resp::error_code::none;
       if (!failed && (entry.books.flags & (slot::injected | slot::capped)) != 0) count_ttl(entry.books);
       book(entry.books);
+      capture_outcome(entry.books, true);
       entry.ran = !failed;
     }
+    if (opts.capture != nullptr) opts.capture->push(capture_message::what::end);
     send_exec_follow_ups(s, c, item.extra);
     if (tx.odd) {
       // What the transaction did to the connection is not followed element by element: it stays this session's.
@@ -265,7 +269,7 @@ void engine::state::finish_exec(session& s, upstream_connection& c, slot& item) 
     }
     mark_dirty(c);
   }
-  tx.take(item.extra);
+  forget_queued(tx, item.extra);
 }
 
 // Behind the transaction and before the session's next command: inside it, a user without the right to EXPIRE would
@@ -305,7 +309,7 @@ void engine::state::finish_special(session& s, upstream_connection& c, slot& ite
       if (failed && item.extra == 1 && s.tx && s.tx->open) s.multi_failed = true;
       break;
     case resp::special::discard:
-      if (s.tx) s.tx->take(item.extra);
+      if (s.tx) forget_queued(*s.tx, item.extra);
       break;
     case resp::special::auth:
     case resp::special::hello:
@@ -383,7 +387,7 @@ void engine::state::upstream_ended(upstream_connection& c, std::string_view why)
           queued_command& entry = s->tx->entries[index];
           if (entry.answered_queued || !entry.answered) lose(entry.books);  // all but what was refused while queueing
         }
-        s->tx->take(item.extra);
+        forget_queued(*s->tx, item.extra);
       }
       lose(item);
     }

@@ -42,12 +42,13 @@ struct queued_command {
 };
 
 struct transaction {
-  bool open = false;        // MULTI was sent, EXEC or DISCARD was not
-  bool refused = false;     // `require` refused a command of it: EXEC will answer EXECABORT
-  bool odd = false;         // holds commands that change the connection in ways not followed element by element
-  bool unframes = false;    // holds CLIENT REPLY or SUBSCRIBE: what EXEC answers cannot be told apart
-  std::uint32_t count = 0;  // entries of the transaction that is open
-  std::uint32_t base = 0;   // number of entries[0]: entries are numbered through, whatever was taken from the front
+  bool open = false;           // MULTI was sent, EXEC or DISCARD was not
+  bool refused = false;        // `require` refused a command of it: EXEC will answer EXECABORT
+  bool odd = false;            // holds commands that change the connection in ways not followed element by element
+  bool unframes = false;       // holds CLIENT REPLY or SUBSCRIBE: what EXEC answers cannot be told apart
+  std::int32_t selected = -1;  // the db that a SELECT in it leads to; -1: none did
+  std::uint32_t count = 0;     // entries of the transaction that is open
+  std::uint32_t base = 0;      // number of entries[0]: entries are numbered through, whatever was taken from the front
   std::vector<queued_command> entries;
   std::vector<queued_follow_up> follow_ups;
   std::vector<limiter::charge> charges;  // of the open one, summed by rule and bucket
@@ -57,6 +58,7 @@ struct transaction {
     end();
     open = true;
     refused = odd = unframes = false;
+    selected = -1;
   }
   // Nothing more is queued; what it was stays known until EXEC is answered.
   void end() {

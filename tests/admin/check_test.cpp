@@ -44,15 +44,6 @@ TEST_F(Check, AcceptsAGoodFileAndSaysSo) {
   EXPECT_TRUE(out_.str().ends_with(": ok\n")) << out_.str();
 }
 
-TEST_F(Check, SaysWhichSectionsAreNotServedYet) {
-  write(good_ + "capture: { directory: captures }\n");
-  EXPECT_EQ(run(output_format::text), 0) << out_.str();
-  EXPECT_NE(out_.str().find("capture: this build does not capture yet"), std::string::npos) << out_.str();
-  write(good_ + "ledger: off\ncapture: off\n");
-  EXPECT_EQ(run(output_format::text), 0);
-  EXPECT_EQ(out_.str().find("yet"), std::string::npos) << out_.str();
-}
-
 TEST_F(Check, NamesTheLineAndTheKeyOfAMistake) {
   write(good_ + "wrokers: 2\n");
   EXPECT_EQ(run(output_format::text), 1);
