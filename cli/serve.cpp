@@ -60,6 +60,7 @@ admin::sources sources_of(const net::server& workers, net::control_thread& contr
           .count();
   from.control_commands = &control.own_commands();
   from.evidence = evidence.status();
+  from.client_sources = evidence.client_sources();
   from.snapshot = [&control] { return control.snapshot(); };
   from.not_ready = [&control] { return control.ready().reason; };
   from.caps = {.all = [&control] { return control.caps().all(); },

@@ -71,11 +71,12 @@ void served_evidence::start(const config::config& config, net::server& workers, 
   for (std::uint32_t i = 0; i < workers.workers(); ++i) from.workers.push_back(&workers.stats(i));
   from.control_commands = &control.own_commands();
   from.commands = [&control] { return control.snapshot()->commands; };
+  counted_ = std::move(from);
   recorder_ =
       std::make_unique<recorder::recorder>(recorder::recorder_options{.ledger = config.ledger,
                                                                       .instance = config.instance,
                                                                       .version = admin::version_text,
-                                                                      .from = std::move(from),
+                                                                      .from = counted_,
                                                                       .wake_workers = [&workers] { workers.wake(); },
                                                                       .what = &status_});
   recorder_->start();
@@ -84,6 +85,17 @@ void served_evidence::start(const config::config& config, net::server& workers, 
 void served_evidence::stop() {
   if (keeper_) keeper_->stop();
   if (recorder_) recorder_->stop();
+}
+
+std::function<std::vector<admin::source_row>(std::string_view)> served_evidence::client_sources() const {
+  if (!recorder_) return {};
+  return [this](std::string_view client) {
+    std::vector<admin::source_row> out;
+    for (recorder::source_totals& one : recorder::sources_of(counted_, client)) {
+      out.push_back({std::move(one.address), one.writes, one.bytes, one.connections, one.opened});
+    }
+    return out;
+  };
 }
 
 const recorder::status* served_evidence::status() const noexcept {

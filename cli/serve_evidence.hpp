@@ -12,6 +12,7 @@
 #include "evidence/capture/keeper.hpp"
 #include "evidence/recorder/recorder.hpp"
 #include "policy/snapshot.hpp"
+#include "proxy/admin/sources.hpp"
 #include "proxy/net/control_thread.hpp"
 #include "proxy/net/server.hpp"
 
@@ -30,11 +31,14 @@ class served_evidence {
   // When the workers have stopped.
   void stop();
   [[nodiscard]] const recorder::status* status() const noexcept;
+  // For the admin side; empty where no ledger is kept. Good until stop().
+  [[nodiscard]] std::function<std::vector<admin::source_row>(std::string_view)> client_sources() const;
 
  private:
   bool any_ = false;
   recorder::status status_;
   std::vector<std::unique_ptr<session::capture_ring>> rings_;
+  recorder::counted counted_;
   std::unique_ptr<recorder::recorder> recorder_;
   std::unique_ptr<capture::keeper> keeper_;
 };

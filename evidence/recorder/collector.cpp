@@ -73,6 +73,40 @@ own_totals totals_of(const counted& from) {
   return out;
 }
 
+std::vector<source_totals> sources_of(const counted& from, std::string_view client) {
+  std::map<std::string, source_totals> rows;
+  const auto row_of = [&](const cell_key& of) -> source_totals* {
+    if (from.registry->client_name(of.client) != client) return nullptr;
+    return &rows[of.has_source ? of.source.to_string() : "other"];
+  };
+  for (const session::worker_stats* stats : from.workers) {
+    stats->evidence.writes().read([&](std::uint32_t number, const cell_key& of, const auto& cell) {
+      const std::uint64_t writes = cell.payload.writes.load(std::memory_order_acquire);
+      const std::uint64_t bytes = cell.payload.bytes.load(std::memory_order_acquire);
+      if (writes == 0 || cell.number.load(std::memory_order_acquire) != number) return;
+      if (source_totals* row = row_of(of)) {
+        row->writes += writes;
+        row->bytes += bytes;
+      }
+    });
+    stats->evidence.connections().read([&](std::uint32_t number, const cell_key& of, const auto& cell) {
+      const std::uint64_t opened = cell.payload.opened.load(std::memory_order_acquire);
+      const std::uint64_t open = cell.payload.open.load(std::memory_order_acquire);
+      if (opened + open == 0 || cell.number.load(std::memory_order_acquire) != number) return;
+      if (source_totals* row = row_of(of)) {
+        row->opened += opened;
+        row->connections += open;
+      }
+    });
+  }
+  std::vector<source_totals> out;
+  for (auto& [address, row] : rows) {
+    row.address = address;
+    out.push_back(std::move(row));
+  }
+  return out;
+}
+
 collector::collector(counted from)
     : from_(std::move(from)), seen_(from_.workers.size()), epoch_(from_.upstream->evidence_epoch.load()) {}
 

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <unordered_map>
 #include <vector>
@@ -37,6 +38,14 @@ struct own_totals {
   std::uint64_t booked = 0, own = 0;
 };
 [[nodiscard]] own_totals totals_of(const counted& from);
+
+// What a client did from one address since the start, as far as its cells are still there.
+struct source_totals {
+  std::string address;
+  std::uint64_t writes = 0, bytes = 0, connections = 0, opened = 0;
+};
+// Any thread; changes nothing. In the order of addresses.
+[[nodiscard]] std::vector<source_totals> sources_of(const counted& from, std::string_view client);
 
 class collector {
  public:

@@ -1,7 +1,7 @@
 // Cells found by a small key, written by one worker and read by one other thread: where the evidence is counted.
 //
-// Thread safety: find(), alive() and get() on the owning worker; read() on one reading thread, at any time, without
-// stopping the worker; a cell's payload must be made of atomics. Ownership: cells live in chunks that never move; a
+// Thread safety: find(), alive() and get() on the owning worker; read() on any thread, at any time, without stopping
+// the worker; a cell's payload must be made of atomics. Ownership: cells live in chunks that never move; a
 // number names a cell for as long as it holds the same key, and alive() tells. Invariants: (1) at most `capacity`
 // cells; (2) nothing is lost: what has no room goes to a coarser key, at last to the cell of all zeros, which is always
 // there; (3) a cell is used for another key only after it was idle for `idle_epochs` epochs, which its reader has all
@@ -92,7 +92,7 @@ class keyed_cells {
   [[nodiscard]] cell& get(std::uint32_t number) const noexcept { return get_index(number & (capacity_max - 1)); }
   [[nodiscard]] std::uint32_t size() const noexcept { return used_; }
 
-  // One reading thread. visit(number, key, cell): each cell once. It may change hands meanwhile: what was read of it
+  // visit(number, key, cell): each cell once. It may change hands meanwhile: what was read of it
   // counts only if cell.number is `number` still, when all is read.
   template <typename Visit>
   void read(const Visit& visit) const {

@@ -60,6 +60,7 @@ class counted_tidegate(tidegate):
 class plain_cost(proxied_case):
     CONFIGURATION = {
         "ledger": {"path": "ledger.db", "bucket": "1s"},
+        "capture": {"directory": "captures", "values": True, "max_size": "128MiB"},
         "attribution": {"patterns": [f"family{number}:*" for number in range(30)]},
         "limits": [{"name": f"admits-{number}", "match": {"command": "write"}, "rate": "1000000000/s", "burst": 1000000000}
                    for number in range(5)],

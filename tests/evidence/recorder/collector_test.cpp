@@ -118,6 +118,17 @@ TEST_F(collecting, HasEveryTtlClassOfEveryWriteOnceTheWorkersHaveStopped) {
   EXPECT_EQ(in_classes, writes);
 }
 
+TEST_F(collecting, TellsWhatAClientDidFromWhere) {
+  write(0, "a", 0);
+  write(1, "b", 0);
+  const auto found = sources_of(from_, "campaign");
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].address, "0.0.0.0");
+  EXPECT_EQ(found[0].writes, 2U);
+  EXPECT_EQ(found[0].bytes, 200U);
+  EXPECT_TRUE(sources_of(from_, "somebody else").empty());
+}
+
 TEST_F(collecting, CountsConnectionsOpenedAndOpen) {
   collector by(from_);
   session::evidence_cells& into = workers_[0].evidence;
