@@ -9,6 +9,7 @@
 #include <ostream>
 #include <thread>
 
+#include "cli/abort_stack.hpp"
 #include "cli/check.hpp"
 #include "cli/command_line.hpp"
 #include "cli/log_lines.hpp"
@@ -67,6 +68,7 @@ admin::sources sources_of(const net::server& workers, net::control_thread& contr
                .set = [&control](const policy::cap& one) { return control.caps().set(one); },
                .lift = [&control](const std::string& client,
                                   const std::string& who) { return control.caps().lift(client, who); }};
+  from.loop_stalls = [&control] { return control.loop_stalls(); };
   from.tls = [&workers] {
     const net::server::tls_stats seen = workers.tls();
     return admin::tls_counts{seen.client_handshakes, seen.client_refused, seen.upstream_handshakes,
@@ -160,6 +162,7 @@ int run(const std::shared_ptr<const config::config>& config, std::ostream& out) 
 int serve(const std::string& config_path, std::ostream& out) {
   // No core dump and no debugger of the same user: memory holds keys and passwords.
   ::prctl(PR_SET_DUMPABLE, 0);
+  print_stack_on_abort();
   std::vector<config::mistake> warnings;
   const auto loaded = config::load_file(config_path, &warnings);
   if (!loaded) {

@@ -240,6 +240,8 @@ std::vector<MetricFamily> metrics::Collect() const {
   add_traffic(out, all);
   add_policy(out, all);
   add_connections(out, all, from_.tls ? from_.tls() : tls_counts{});
+  out.single("tidegate_loop_stalls_total", "Times that a worker's loop stood still for longer than an idle turn.",
+             MetricType::Counter, from_.loop_stalls ? static_cast<double>(from_.loop_stalls()) : 0.0);
   add_upstream(out, all, *from_.upstream);
   add_evidence(out, from_.evidence);
   add_build(out, all);

@@ -48,8 +48,9 @@ struct sources {
   std::vector<const session::worker_stats*> workers;
   const session::counter_map* control_commands = nullptr;  // by command id; null = none
   std::function<std::shared_ptr<const policy::snapshot>()> snapshot;
-  std::function<std::string()> not_ready;  // why /readyz says 503; empty = ready
-  std::function<tls_counts()> tls;         // may be empty
+  std::function<std::string()> not_ready;      // why /readyz says 503; empty = ready
+  std::function<tls_counts()> tls;             // may be empty
+  std::function<std::uint64_t()> loop_stalls;  // may be empty
   std::function<std::vector<source_row>(std::string_view client)> client_sources;  // empty = not known
   std::int64_t started_at_ms = 0;  // Unix time; tells a screen that counters began anew
   cap_access caps;

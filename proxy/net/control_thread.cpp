@@ -14,6 +14,8 @@
 #include "evidence/audit/cap_file.hpp"
 #include "proxy/net/control_connection.hpp"
 #include "proxy/net/file_watch.hpp"
+#include "proxy/net/loop_watchdog.hpp"
+#include "proxy/net/service_manager.hpp"
 #include "proxy/net/takeover.hpp"
 
 namespace tidegate::net {
@@ -88,6 +90,8 @@ struct control_thread::state {
         signals(context, SIGTERM, SIGINT, SIGHUP),
         tick(context),
         drain_timer(context),
+        watch_timer(context),
+        loops(served.workers()),
         current(given.snapshot),
         loaded(given.snapshot->config),
         caps(context, cap_options()),
@@ -100,6 +104,8 @@ struct control_thread::state {
   void wait_for_signal();
   void on_signal(int number);
   void watch_files();
+  void watch_loops();
+  void blame(const loop_watchdog::finding& found);
   void reload(const char* cause);
   void publish(std::shared_ptr<const config::config> config);
   std::shared_ptr<const policy::snapshot> renew();
@@ -114,8 +120,10 @@ struct control_thread::state {
   server& workers;
   asio::io_context context{1};
   asio::signal_set signals;
-  asio::steady_timer tick, drain_timer;
+  asio::steady_timer tick, drain_timer, watch_timer;
   file_watch files;
+  loop_watchdog loops;
+  attribution::single_writer_counter loop_stalls;
 
   mutable std::mutex mutex;  // guards `current` and `draining`; control plane only
   std::shared_ptr<const policy::snapshot> current;
@@ -193,6 +201,36 @@ void control_thread::state::watch_files() {
   });
 }
 
+void control_thread::state::watch_loops() {
+  watch_timer.expires_after(loop_watchdog::interval);
+  watch_timer.async_wait([this](boost::system::error_code error) {
+    if (error) return;
+    std::vector<std::uint64_t> turns;
+    for (std::uint32_t i = 0; i < workers.workers(); ++i) turns.push_back(workers.stats(i).turns.load());
+    for (const loop_watchdog::finding& found : loops.tick(turns)) blame(found);
+    if (loops.all_turning()) tell_service_manager("WATCHDOG=1");
+    watch_loops();
+  });
+}
+
+void control_thread::state::blame(const loop_watchdog::finding& found) {
+  switch (found.happened) {
+    case loop_watchdog::what::stalled:
+      loop_stalls.add(1);
+      spdlog::warn("worker {} has not turned for {} ms", found.worker,
+                   loop_watchdog::stalled_ticks * loop_watchdog::interval.count());
+      return;
+    case loop_watchdog::what::recovered:
+      spdlog::info("worker {} turns again", found.worker);
+      return;
+    case loop_watchdog::what::stuck:
+      // Its clients get no answer, and a drain would wait for it: a supervisor's restart is the shorter outage.
+      spdlog::critical("worker {} hangs: the process is ended, with that thread's stack", found.worker);
+      spdlog::default_logger()->flush();
+      workers.abort_in(static_cast<std::uint32_t>(found.worker));
+  }
+}
+
 void control_thread::state::reload(const char* cause) {
   if (draining || given.config_path.empty()) return;
   spdlog::info("reloading {} because of {}", given.config_path, cause);
@@ -267,6 +305,7 @@ void control_thread::state::memory(double fraction) {
 }
 
 void control_thread::state::begin_drain() {
+  tell_service_manager("STOPPING=1");
   successor.stop();
   {
     const std::scoped_lock lock(mutex);
@@ -313,6 +352,8 @@ control_thread::~control_thread() = default;
 void control_thread::run() {
   state_->files.watch(watched_files(state_->given.config_path, *state_->loaded));
   state_->watch_files();
+  state_->watch_loops();
+  tell_service_manager("READY=1");
   state_->caps.start();
   state_->successor.start();
   state_->upstream.start();
@@ -341,6 +382,10 @@ serving_state control_thread::ready() const {
 
 cap_keeper& control_thread::caps() noexcept {
   return state_->caps;
+}
+
+std::uint64_t control_thread::loop_stalls() const noexcept {
+  return state_->loop_stalls.load();
 }
 
 const session::counter_map& control_thread::own_commands() const noexcept {

@@ -63,6 +63,8 @@ class control_thread {
   [[nodiscard]] std::shared_ptr<const policy::snapshot> snapshot() const;
   [[nodiscard]] serving_state ready() const;
   [[nodiscard]] const session::counter_map& own_commands() const noexcept;
+  // How often a worker's loop stood still (loop_watchdog.hpp).
+  [[nodiscard]] std::uint64_t loop_stalls() const noexcept;
   // What people put in front of the configured limits.
   [[nodiscard]] cap_keeper& caps() noexcept;
 

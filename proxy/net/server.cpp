@@ -39,6 +39,7 @@ class signals_blocked {
   signals_blocked() {
     sigset_t all;
     ::sigfillset(&all);
+    ::sigdelset(&all, SIGABRT);  // how the watchdog ends a worker that hangs
     ::pthread_sigmask(SIG_SETMASK, &all, &before_);
   }
   ~signals_blocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
@@ -234,6 +235,10 @@ bool server::drained() const {
 void server::stop() {
   state_->passable.clear();
   for (const auto& w : state_->workers) w->stop();
+}
+
+void server::abort_in(std::uint32_t worker) {
+  state_->workers[worker]->signal(SIGABRT);
 }
 
 std::uint32_t server::workers() const noexcept {

@@ -54,6 +54,8 @@ class server {
   void drain();  // stop accepting, finish, see drained()
   [[nodiscard]] bool drained() const;
   void stop();  // close everything, join the threads
+  // A worker hangs: the process ends with SIGABRT on that worker's thread, so that the core and the stack are its.
+  void abort_in(std::uint32_t worker);
 
   [[nodiscard]] std::uint32_t workers() const noexcept;
   [[nodiscard]] const session::worker_stats& stats(std::uint32_t worker) const noexcept;

@@ -50,6 +50,10 @@ void worker::start() {
   thread_ = std::thread([this] { run(); });
 }
 
+void worker::signal(int number) {
+  if (thread_.joinable()) ::pthread_kill(thread_.native_handle(), number);
+}
+
 void worker::stop() {
   if (!thread_.joinable()) return;
   engine_.post_stop();

@@ -74,6 +74,8 @@ class worker final : public session::shell {
   void start();
   // Closes everything and waits for the thread.
   void stop();
+  // Sends the thread a signal: from the thread that calls start() and stop().
+  void signal(int number);
 
   void post_addresses(std::shared_ptr<const address_list> addresses);
   void post_tls(tls_contexts contexts);
