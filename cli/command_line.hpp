@@ -20,6 +20,7 @@ void add_serve(CLI::App& app, chosen_command& chosen);
 void add_check(CLI::App& app, chosen_command& chosen);
 void add_report(CLI::App& app, chosen_command& chosen);
 void add_policy(CLI::App& app, chosen_command& chosen);
+void add_top(CLI::App& app, chosen_command& chosen);
 void add_ttl(CLI::App& app, chosen_command& chosen);
 void add_cap(CLI::App& app, chosen_command& chosen);
 void add_block(CLI::App& app, chosen_command& chosen);
