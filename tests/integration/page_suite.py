@@ -84,6 +84,7 @@ return [...faults];
 class page_case(proxied_case):
     SERVER_ARGUMENTS = (("maxmemory", "64mb"),)
     CONFIGURATION = {
+        "ledger": {"path": "page.db", "bucket": "1s"},
         "attribution": {"patterns": ["coupon:*"]},
         "limits": [{"name": "slow-lane", "match": {"client": "batch-job"}, "rate": "50/s", "burst": "10"}],
         "ttl": [{"pattern": "coupon:*", "default": "60d"}]}
@@ -98,24 +99,20 @@ class page_case(proxied_case):
     def setUp(self):
         super().setUp()
         self.browser.forget()
-        self.caps = []
-        self.stand_in = stand_in(self.proxy, {"/api/v1/forecast": UNKNOWN, "/api/v1/caps": self.answer_caps})
+        # The real proxy, but for what it says of the future: that is set by the case.
+        self.stand_in = stand_in(self.proxy, {"/api/v1/forecast": UNKNOWN})
         self.addCleanup(self.stand_in.close)
+        self.addCleanup(self.lift_all)
         self.base = f"http://127.0.0.1:{self.stand_in.port}"
 
-    def answer_caps(self, method, path, headers, body):
-        if method == "GET":
-            return 200, {"caps": self.caps}
-        if headers.get("Authorization") != f"Bearer {self.proxy.TOKEN}":
-            return 403, {"error": "the token is wrong"}
-        if method == "DELETE":
-            self.caps = []
-            return 200, {}
-        wanted = json.loads(body)
-        cap = {**wanted, "who": "admin api", "since": "2026-02-10T09:00:00Z", "until": "2026-02-10T09:30:00Z",
-               "seconds_left": 1800, "delayed": 0, "rejected": 0}
-        self.caps = [cap]
-        return 200, cap
+    def caps(self):
+        return json.loads(self.proxy.get("/api/v1/caps")[1])["caps"]
+
+    def lift_all(self):
+        for cap in self.caps():
+            request = urllib.request.Request(f"http://127.0.0.1:{self.proxy.admin_port}/api/v1/caps/{cap['client']}",
+                                             method="DELETE", headers={"Authorization": f"Bearer {self.proxy.TOKEN}"})
+            urllib.request.urlopen(request, timeout=10).close()
 
     def open(self):
         self.browser.open(f"{self.base}/")
@@ -248,8 +245,9 @@ class names_from_outside(page_case):
         self.assert_quiet()
 
     def test_of_caps_are_text_too(self):
-        self.caps = [{"client": HOSTILE, "action": "cap", "rate": "1/s", "bytes": None, "key": HOSTILE, "who": HOSTILE,
-                      "why": HOSTILE, "since": "x", "until": "x", "seconds_left": 5, "delayed": 0, "rejected": 0}]
+        self.stand_in.answers["/api/v1/caps"] = {"caps": [{"client": HOSTILE, "action": "cap", "rate": "1/s", "bytes": None, "key": HOSTILE, "who": HOSTILE,
+                      "why": HOSTILE, "since": "x", "until": "x", "seconds_left": 5, "delayed": 0,
+                      "rejected": 0}]}
         self.open()
         wait_until(lambda: "onerror" in self.browser.text("#caps"), what="the cap")
         self.assertEqual(self.browser.run("return document.querySelectorAll('#caps img').length"), 0)
@@ -309,10 +307,13 @@ class a_writer(page_case):
                                 "for": "30m", "why": "in the way"})
         self.find("#writer_close").click()
         wait_until(lambda: "capped at 500/s" in self.browser.text("#caps"), what="the cap in the list")
+        self.assertEqual([(cap["client"], cap["action"], cap["rate"], cap["why"]) for cap in self.caps()],
+                         [("batch-job", "cap", "500/s", "in the way")])
         # The token is known by now, so lifting it asks nothing.
         self.find("#caps button").click()
         wait_until(lambda: self.browser.text("#caps") == "", what="the lift")
         self.assertEqual(self.stand_in.changes[-1][:2], ("DELETE", "/api/v1/caps/batch-job"))
+        self.assertEqual(self.caps(), [])
         kept = self.browser.run("return JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, "
                                 "document.documentElement.outerHTML])")
         self.assertNotIn(self.proxy.TOKEN, kept)
@@ -333,7 +334,28 @@ class a_writer(page_case):
         self.find("#cap_form button").click()
         self.give_token(self.proxy.TOKEN)
         wait_until(lambda: "Blocked until" in self.browser.text("#cap_message"), what="the answer")
-        self.assertEqual(self.stand_in.changes[-1][3]["action"], "block")
+        self.assertEqual([(cap["client"], cap["action"]) for cap in self.caps()], [("batch-job", "block")])
+        refused = self.write("batch-job").call("SET", "job:2", "x")
+        self.assertIn("THROTTLED rule=block:batch-job", refused)
+
+    def test_is_told_what_the_proxy_says_of_a_wrong_rate(self):
+        self.write("batch-job", ("SET", "job:1", "x"))
+        self.open()
+        self.open_writer("batch-job")
+        self.find("input[name=rate]").send_keys("fast")
+        self.find("#cap_form button").click()
+        self.give_token(self.proxy.TOKEN)
+        wait_until(lambda: "Not done" in self.browser.text("#cap_message"), what="the refusal")
+        self.assertIn("rate", self.browser.text("#cap_message"))
+        self.assertEqual(self.caps(), [])
+        self.browser.errors()  # of the answer 400
+
+    def test_shows_where_it_comes_from(self):
+        self.write("batch-job", ("SET", "job:1", "x"))
+        self.open()
+        self.open_writer("batch-job")
+        wait_until(lambda: "127.0.0.1" in self.browser.text("#writer_sources"), what="the source, once the ledger has it")
+        self.assertFalse(self.find("#writer_sources_none").is_displayed())
 
     def test_is_not_capped_without_a_figure_or_a_token(self):
         self.write("batch-job", ("SET", "job:1", "x"))
