@@ -35,7 +35,8 @@ line title_line(const view& seen, const choices& set) {
                                 : "NOT READY: " + printed_name(seen.reason, 200, set.ascii_only);
     look = seen.reason.empty() ? style::head : style::bad;
   }
-  return {fmt::format("tidegate {}  {}  {}  {}", seen.version, printed_name(seen.instance, 24, set.ascii_only),
+  return {fmt::format("tidegate {}  {}  {}  {}", printed_name(seen.version, 16, set.ascii_only),
+                      printed_name(seen.instance, 24, set.ascii_only),
                       seen.at_ms != 0 ? clock_text(seen.at_ms) : "--:--:--", state),
           look};
 }
