@@ -17,6 +17,7 @@ constexpr std::array commands{
     &tidegate::cli::add_check,   //
     &tidegate::cli::add_status,  //
     &tidegate::cli::add_report,  //
+    &tidegate::cli::add_top,     //
     &tidegate::cli::add_cap,     //
     &tidegate::cli::add_block,   //
     &tidegate::cli::add_uncap,   //

@@ -79,14 +79,13 @@ class the_rules(rules_case):
                 for name in ("summary", "description", "do"):
                     self.assertTrue(rule["annotations"][name].strip(), name)
                 for command in re.findall(r"^tidegate (\w+)", rule["annotations"]["do"], re.MULTILINE):
-                    self.assertIn(command, known | NOT_YET)
+                    self.assertIn(command, known)
 
     def test_are_each_tried_below(self):
         self.assertEqual({rule["alert"] for rule in alerts()}, {name for name, _, _, _ in SINGLE})
 
 
-# Commands that alerts speak of; each leaves this list when the binary has it.
-NOT_YET = {"report"}
+
 
 
 class an_incident(rules_case):
