@@ -85,9 +85,6 @@ class the_rules(rules_case):
         self.assertEqual({rule["alert"] for rule in alerts()}, {name for name, _, _, _ in SINGLE})
 
 
-
-
-
 class an_incident(rules_case):
     def called(self, incident, alertname, minute, client=None):
         by_client = {"alertname": alertname, **({"client": client} if client else {})}
