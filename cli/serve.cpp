@@ -17,6 +17,7 @@
 #include "config/load.hpp"
 #include "evidence/audit/cap_file.hpp"
 #include "proxy/admin/admin_server.hpp"
+#include "proxy/admin/forecast_watch.hpp"
 #include "proxy/admin/version.hpp"
 #include "proxy/net/control_thread.hpp"
 #include "proxy/net/server.hpp"
@@ -50,8 +51,22 @@ std::string listening_line(const config::config& config, const net::server& work
   return line;
 }
 
+// Since the start, by TTL class. Nothing where the ledger is off: then nobody sorts writes by their TTL.
+forecast::traffic written_by(const net::server& workers) {
+  forecast::traffic sum;
+  for (std::uint32_t i = 0; i < workers.workers(); ++i) {
+    const session::evidence_cells& cells = workers.stats(i).evidence;
+    for (std::size_t which = 0; which < attribution::ttl_classes; ++which) {
+      sum.bytes[which] += cells.bytes_of_class(which);
+      sum.writes[which] += cells.writes_of_class(which);
+    }
+  }
+  return sum;
+}
+
 admin::sources sources_of(const net::server& workers, net::control_thread& control, const policy::foundations& base,
-                          std::shared_ptr<session::upstream_state> upstream, const served_evidence& evidence) {
+                          std::shared_ptr<session::upstream_state> upstream, const served_evidence& evidence,
+                          const admin::forecast_watch& ahead) {
   admin::sources from;
   from.registry = base.registry;
   from.upstream = std::move(upstream);
@@ -69,6 +84,7 @@ admin::sources sources_of(const net::server& workers, net::control_thread& contr
                .lift = [&control](const std::string& client,
                                   const std::string& who) { return control.caps().lift(client, who); }};
   from.loop_stalls = [&control] { return control.loop_stalls(); };
+  from.forecast = [&ahead] { return ahead.now(); };
   from.tls = [&workers] {
     const net::server::tls_stats seen = workers.tls();
     return admin::tls_counts{seen.client_handshakes, seen.client_refused, seen.upstream_handshakes,
@@ -142,10 +158,12 @@ int run(const std::shared_ptr<const config::config>& config, std::ostream& out) 
     (*before)->taken();
     if (!(*before)->await_freed(let_go_patience)) spdlog::warn("the process before us did not say that it stops");
   }
+  admin::forecast_watch ahead(upstream, [&workers] { return written_by(workers); });
+  ahead.start();
   admin_side = std::make_unique<admin::admin_server>(
       admin::admin_server::options{.address = config->admin.address,
                                    .port = config->admin.port,
-                                   .from = sources_of(workers, control, base, upstream, evidence),
+                                   .from = sources_of(workers, control, base, upstream, evidence, ahead),
                                    .limits = {}});
   if (config->admin.enabled) {
     if (const auto open = open_admin(*admin_side, takes_over); !open) return give_up(open.error());
@@ -154,6 +172,7 @@ int run(const std::shared_ptr<const config::config>& config, std::ostream& out) 
   control.run();
   evidence.stop();
   admin_side->stop();
+  ahead.stop();
   return 0;
 }
 

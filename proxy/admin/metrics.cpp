@@ -5,6 +5,7 @@
 #include <chrono>
 #include <initializer_list>
 #include <limits>
+#include <optional>
 
 #include "proxy/admin/fold.hpp"
 #include "proxy/admin/process_metrics.hpp"
@@ -206,9 +207,26 @@ void add_evidence(exposition& out, const recorder::status* seen) {
          [](const auto& s) { return s.capture_bytes.load(); });
 }
 
-void add_build(exposition& out, const totals& all) {
-  out.family("tidegate_forecast_peak_bytes", "Memory that the writes of now lead to.", MetricType::Gauge);
+// Without a sample where nothing is known, or where what is asked for does not come.
+void add_forecast(exposition& out, const forecast::forecast& said) {
+  const auto told = [&](const char* name, const char* help, std::optional<double> value) {
+    out.family(name, help, MetricType::Gauge);
+    if (said.known && value) out.sample(*value);
+  };
+  told("tidegate_forecast_peak_bytes", "Memory that the writes of now lead to.", said.expected.peak_bytes);
+  told("tidegate_forecast_floor_bytes", "The same peak if they stop now.", said.if_it_stops.peak_bytes);
+  told("tidegate_forecast_ceiling_bytes", "The same peak if they go on for ever.", said.if_it_goes_on.peak_bytes);
+  told("tidegate_forecast_seconds_back", "Seconds until the memory is under 70 % again.", said.seconds_back);
+  told("tidegate_forecast_growth_bytes_per_second", "What a burst adds to the memory now; 0 = there is none.",
+       said.growth_per_second);
   out.family("tidegate_forecast_seconds_to", "Seconds until the memory passes a threshold.", MetricType::Gauge);
+  for (std::size_t i = 0; i < forecast::thresholds.size(); ++i) {
+    if (!said.known || !said.seconds_to[i]) continue;
+    out.sample(*said.seconds_to[i], {{"threshold", std::to_string(forecast::thresholds[i])}});
+  }
+}
+
+void add_build(exposition& out, const totals& all) {
   out.family("tidegate_build_info", "Which build this is; always 1.", MetricType::Gauge);
   out.sample(1, {{"version", version_text}, {"compiler", compiler_text}});
   out.single("tidegate_config_generation", "Generation of the configuration in force.", MetricType::Gauge,
@@ -244,6 +262,7 @@ std::vector<MetricFamily> metrics::Collect() const {
              MetricType::Counter, from_.loop_stalls ? static_cast<double>(from_.loop_stalls()) : 0.0);
   add_upstream(out, all, *from_.upstream);
   add_evidence(out, from_.evidence);
+  add_forecast(out, from_.forecast ? from_.forecast() : forecast::forecast{});
   add_build(out, all);
   for (MetricFamily& family : process_metrics()) out.families().push_back(std::move(family));
   return std::move(out.families());

@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include "evidence/forecast/forecast_json.hpp"
 #include "proxy/admin/caps_api.hpp"
 #include "proxy/admin/config_view.hpp"
 #include "proxy/admin/json_view.hpp"
@@ -24,6 +25,12 @@ std::string without_query(const sources& from, std::string_view) {
   return document(from);
 }
 
+std::string forecast_json(const sources& from) {
+  forecast::forecast unknown;
+  unknown.why_unknown = "nobody looks ahead here";
+  return forecast::to_json(from.forecast ? from.forecast() : unknown);
+}
+
 std::string clients_or_one(const sources& from, std::string_view query) {
   const std::optional<std::string> name = query_value(query, "client");
   return name ? client_json(from, *name) : clients_json(from);
@@ -36,6 +43,7 @@ struct api_route {
 constexpr std::array<api_route, 8> api_routes{{{"/api/v1/caps", without_query<caps_json>},
                                                {"/api/v1/clients", clients_or_one},
                                                {"/api/v1/config", without_query<config_json>},
+                                               {"/api/v1/forecast", without_query<forecast_json>},
                                                {"/api/v1/limits", without_query<limits_json>},
                                                {"/api/v1/live", without_query<live_json>},
                                                {"/api/v1/patterns", without_query<patterns_json>},

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "attribution/registry.hpp"
+#include "evidence/forecast/forecaster.hpp"
 #include "evidence/recorder/status.hpp"
 #include "policy/cap_book.hpp"
 #include "policy/snapshot.hpp"
@@ -56,6 +57,7 @@ struct sources {
   cap_access caps;
   const recorder::status* evidence = nullptr;       // null = neither ledger nor capture
   const tidegate::admin::recent* recent = nullptr;  // the admin server's own; null = no history
+  std::function<forecast::forecast()> forecast;     // empty = nobody looks ahead
 };
 
 }  // namespace tidegate::admin

@@ -29,6 +29,8 @@ void evidence_cells::book(std::uint32_t cell, std::uint64_t elements, std::uint6
   bump(into.elements, elements);
   bump(into.bytes, bytes);
   if (without_ttl) bump(into.without_ttl, 1);
+  bump(class_writes_[traits.ttl_class], 1);
+  bump(class_bytes_[traits.ttl_class], bytes);
 
   write_sketch& half = into.halves[epoch_ & 1];
   half.used.store(true, std::memory_order_relaxed);

@@ -99,6 +99,14 @@ class evidence_cells {
   void disconnect(std::uint32_t cell) noexcept;
   void count_opened(std::uint32_t cell) noexcept;
 
+  // --- any thread: everything booked here since the start, by TTL class
+  [[nodiscard]] std::uint64_t writes_of_class(std::size_t ttl_class) const noexcept {
+    return class_writes_[ttl_class].load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint64_t bytes_of_class(std::size_t ttl_class) const noexcept {
+    return class_bytes_[ttl_class].load(std::memory_order_relaxed);
+  }
+
   // --- the recorder
   [[nodiscard]] std::uint32_t acknowledged() const noexcept { return acknowledged_.load(std::memory_order_acquire); }
   [[nodiscard]] const keyed_cells<write_cell>& writes() const noexcept { return writes_; }
@@ -107,6 +115,7 @@ class evidence_cells {
  private:
   keyed_cells<write_cell> writes_;
   keyed_cells<connection_cell> connections_;
+  std::array<std::atomic<std::uint64_t>, attribution::ttl_classes> class_writes_{}, class_bytes_{};
   std::uint32_t epoch_ = 0;
   std::atomic<std::uint32_t> acknowledged_{0};
 };

@@ -68,6 +68,10 @@ TEST(Metrics, DeclareEveryNameBeforeAnythingHappened) {
                                  "tidegate_upstream_up",
                                  "tidegate_upstream_info_stale",
                                  "tidegate_forecast_peak_bytes",
+                                 "tidegate_forecast_floor_bytes",
+                                 "tidegate_forecast_ceiling_bytes",
+                                 "tidegate_forecast_growth_bytes_per_second",
+                                 "tidegate_forecast_seconds_back",
                                  "tidegate_forecast_seconds_to",
                                  "tidegate_build_info",
                                  "tidegate_bytes_total"}) {
