@@ -13,17 +13,18 @@ constexpr int wrong_usage = 2;
 
 // In the order of `tidegate --help`.
 constexpr std::array commands{
-    &tidegate::cli::add_serve,   //
-    &tidegate::cli::add_check,   //
-    &tidegate::cli::add_status,  //
-    &tidegate::cli::add_report,  //
-    &tidegate::cli::add_top,     //
-    &tidegate::cli::add_cap,     //
-    &tidegate::cli::add_block,   //
-    &tidegate::cli::add_uncap,   //
-    &tidegate::cli::add_caps,    //
-    &tidegate::cli::add_ttl,     //
-    &tidegate::cli::add_policy,  //
+    &tidegate::cli::add_serve,     //
+    &tidegate::cli::add_check,     //
+    &tidegate::cli::add_status,    //
+    &tidegate::cli::add_report,    //
+    &tidegate::cli::add_top,       //
+    &tidegate::cli::add_cap,       //
+    &tidegate::cli::add_block,     //
+    &tidegate::cli::add_uncap,     //
+    &tidegate::cli::add_caps,      //
+    &tidegate::cli::add_ttl,       //
+    &tidegate::cli::add_policy,    //
+    &tidegate::cli::add_simulate,  //
 };
 
 int run(int argc, char** argv) {
