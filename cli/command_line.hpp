@@ -28,5 +28,6 @@ void add_uncap(CLI::App& app, chosen_command& chosen);
 void add_caps(CLI::App& app, chosen_command& chosen);
 void add_status(CLI::App& app, chosen_command& chosen);
 void add_simulate(CLI::App& app, chosen_command& chosen);
+void add_replay(CLI::App& app, chosen_command& chosen);
 
 }  // namespace tidegate::cli

@@ -25,6 +25,7 @@ constexpr std::array commands{
     &tidegate::cli::add_ttl,       //
     &tidegate::cli::add_policy,    //
     &tidegate::cli::add_simulate,  //
+    &tidegate::cli::add_replay,    //
 };
 
 int run(int argc, char** argv) {
