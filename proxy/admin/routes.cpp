@@ -40,7 +40,7 @@ struct api_route {
   std::string_view path;
   view document;
 };
-constexpr std::array<api_route, 8> api_routes{{{"/api/v1/caps", without_query<caps_json>},
+constexpr std::array<api_route, 9> api_routes{{{"/api/v1/caps", without_query<caps_json>},
                                                {"/api/v1/clients", clients_or_one},
                                                {"/api/v1/config", without_query<config_json>},
                                                {"/api/v1/forecast", without_query<forecast_json>},
