@@ -57,6 +57,11 @@ std::expected<capture_set, std::string> capture_set::open(const std::string& pat
     for (auto& [instance, files] : by_instance) {
       std::ranges::sort(files);
       line& one = made.lines_.emplace_back();
+      // A writer that was killed while it compressed a file leaves both; the plain one comes first and is whole.
+      const auto same = [](const auto& a, const auto& b) {
+        return std::get<0>(a) == std::get<0>(b) && std::get<1>(a) == std::get<1>(b);
+      };
+      files.erase(std::ranges::unique(files, same).begin(), files.end());
       for (auto& [time, number, file] : files) one.paths.push_back(std::move(file));
     }
     if (made.lines_.empty()) {

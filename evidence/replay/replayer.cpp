@@ -8,8 +8,10 @@
 #include <unordered_set>
 #include <vector>
 
+#include "evidence/replay/key_order.hpp"
 #include "evidence/replay/server_stream.hpp"
 #include "resp/encoder.hpp"
+#include "resp/keyword.hpp"
 #include "resp/reply_framer.hpp"
 
 namespace tidegate::replay {
@@ -34,6 +36,9 @@ class link {
     }
     out_ += one.request.raw;
     due_.push_back(true);
+    ++sent_;
+    if (resp::is_keyword(one.request[0], "multi")) in_transaction_ = true;
+    if (resp::is_keyword(one.request[0], "exec")) in_transaction_ = false;
     if (out_.size() >= out_bytes_max || due_.size() >= in_flight_max) {
       if (auto sent = flush(); !sent) return sent;
     }
@@ -66,8 +71,14 @@ class link {
       }
     }
     due_.clear();
+    // What a transaction holds is queued when it is answered, and executed with its EXEC.
+    if (!in_transaction_) executed_ = sent_;
     return {};
   }
+
+  [[nodiscard]] std::uint64_t next_number() const noexcept { return sent_ + 1; }
+  [[nodiscard]] bool has_executed(std::uint64_t number) const noexcept { return number <= executed_; }
+  [[nodiscard]] bool in_transaction() const noexcept { return in_transaction_; }
 
  private:
   void take_reply(bool counts, summary& told) {
@@ -85,6 +96,8 @@ class link {
   std::vector<bool> due_;  // a reply each; whether it counts
   std::array<char, 64UL << 10> in_{};
   std::uint32_t db_ = 0;
+  std::uint64_t sent_ = 0, executed_ = 0;  // commands, without SELECTs
+  bool in_transaction_ = false;
 };
 
 // One question on a connection that carries nothing else; the bulk's text, or the line.
@@ -124,6 +137,104 @@ std::expected<server_stream, std::string> logged_in(const target& server) {
   return stream;
 }
 
+// One replay under way.
+class player {
+ public:
+  player(capture::capture_set& from, const target& server, const pace& how) : from_(from), server_(server), how_(how) {}
+
+  std::expected<summary, std::string> run() {
+    for (std::uint64_t taken = 1; !stopped(); ++taken) {
+      const auto more = from_.next();
+      if (!more) return std::unexpected(more.error());
+      if (!*more) break;
+      const capture::record& one = from_.now();
+      if (taken == 1) first_ms_ = one.wall_ms;
+      last_ms_ = std::max(last_ms_, one.wall_ms);
+      if (auto due = await(one.wall_ms); !due) return std::unexpected(due.error());
+      if (stopped()) break;
+      if (auto sent = send(one); !sent) return std::unexpected(sent.error());
+      if (taken % progress_every == 0) report();
+    }
+    if (auto done = settle(); !done) return std::unexpected(done.error());
+    told_.sessions = sessions_.size();
+    report();
+    return told_;
+  }
+
+ private:
+  [[nodiscard]] bool stopped() const { return how_.stop && how_.stop(); }
+
+  void report() {
+    told_.seconds = std::chrono::duration<double>(clock::now() - began_).count();
+    told_.captured_seconds = static_cast<double>(last_ms_ - first_ms_) / 1000;
+    if (how_.progress) how_.progress(told_);
+  }
+
+  std::expected<void, std::string> settle() {
+    for (const auto& one : links_) {
+      if (!one) continue;
+      if (auto done = one->drain(told_); !done) return done;
+    }
+    return {};
+  }
+
+  // Until it is this command's turn.
+  std::expected<void, std::string> await(std::int64_t wall_ms) {
+    if (how_.speed <= 0) return {};
+    const auto due = began_ + std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>(
+                                  static_cast<double>(wall_ms - first_ms_) / 1000 / how_.speed));
+    if (due <= clock::now()) return {};
+    // What is due before is answered before anybody sleeps.
+    if (auto done = settle(); !done) return done;
+    report();
+    while (due > clock::now() && !stopped()) {
+      std::this_thread::sleep_for(std::min<clock::duration>(due - clock::now(), nap_max));
+      report();
+    }
+    return {};
+  }
+
+  std::expected<void, std::string> send(const capture::record& one) {
+    std::string session(one.instance);
+    session.append("\n").append(one.session.empty() ? one.client : one.session);
+    const std::size_t number = std::hash<std::string>()(session);
+    sessions_.insert(number);
+    const auto index = static_cast<std::uint32_t>(number % links_.size());
+    auto& through = links_[index];
+    if (!through) {
+      auto stream = logged_in(server_);
+      if (!stream) return std::unexpected(stream.error());
+      through = std::make_unique<link>(std::move(*stream));
+    }
+    const key_order::wait& wait = order_.take(one.request, index, through->next_number());
+    if (wait.everybody) {
+      alone_ = true;
+      if (auto done = settle(); !done) return done;
+    }
+    for (const auto& [other, before] : wait.before) {
+      if (links_[other]->has_executed(before)) continue;
+      if (auto done = links_[other]->drain(told_); !done) return done;
+    }
+    told_.bytes += one.request.raw.size();
+    if (one.digested) ++told_.digested;
+    if (auto sent = through->send(one, told_); !sent) return sent;
+    if (!alone_ || through->in_transaction()) return {};
+    alone_ = false;
+    return through->drain(told_);
+  }
+
+  capture::capture_set& from_;
+  const target& server_;
+  const pace& how_;
+  const clock::time_point began_ = clock::now();
+  std::int64_t first_ms_ = 0, last_ms_ = 0;
+  summary told_;
+  std::array<std::unique_ptr<link>, connections_max> links_;
+  std::unordered_set<std::size_t> sessions_;
+  key_order order_;
+  bool alone_ = false;  // nobody knows which keys the command under way uses: the next one waits for it
+};
+
 }  // namespace
 
 std::expected<std::uint64_t, std::string> count_keys(const target& server) {
@@ -145,67 +256,7 @@ std::expected<std::uint64_t, std::string> count_keys(const target& server) {
 }
 
 std::expected<summary, std::string> replay(capture::capture_set& from, const target& server, const pace& how) {
-  summary told;
-  std::vector<std::unique_ptr<link>> links(connections_max);
-  std::unordered_set<std::size_t> sessions;
-  const clock::time_point began = clock::now();
-  std::int64_t first_ms = 0, last_ms = 0;
-  std::uint64_t taken = 0;
-  const auto elapsed = [&] { return std::chrono::duration<double>(clock::now() - began).count(); };
-  const auto report = [&] {
-    told.seconds = elapsed();
-    told.captured_seconds = static_cast<double>(last_ms - first_ms) / 1000;
-    if (how.progress) how.progress(told);
-  };
-  const auto stopped = [&] { return how.stop && how.stop(); };
-  const auto settle = [&]() -> std::expected<void, std::string> {
-    for (const auto& one : links) {
-      if (!one) continue;
-      if (auto done = one->drain(told); !done) return done;
-    }
-    return {};
-  };
-
-  while (!stopped()) {
-    const auto more = from.next();
-    if (!more) return std::unexpected(more.error());
-    if (!*more) break;
-    const capture::record& one = from.now();
-    if (taken++ == 0) first_ms = one.wall_ms;
-    last_ms = std::max(last_ms, one.wall_ms);
-    if (how.speed > 0) {
-      const auto due = began + std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>(
-                                   static_cast<double>(one.wall_ms - first_ms) / 1000 / how.speed));
-      // What is due before is answered before anybody sleeps.
-      if (due > clock::now()) {
-        if (auto done = settle(); !done) return std::unexpected(done.error());
-        report();
-      }
-      while (due > clock::now() && !stopped()) {
-        std::this_thread::sleep_for(std::min<clock::duration>(due - clock::now(), nap_max));
-        report();
-      }
-      if (stopped()) break;
-    }
-    std::string key(one.instance);
-    key.append("\n").append(one.session.empty() ? one.client : one.session);
-    const std::size_t number = std::hash<std::string>()(key);
-    sessions.insert(number);
-    auto& through = links[number % links.size()];
-    if (!through) {
-      auto stream = logged_in(server);
-      if (!stream) return std::unexpected(stream.error());
-      through = std::make_unique<link>(std::move(*stream));
-    }
-    told.bytes += one.request.raw.size();
-    if (one.digested) ++told.digested;
-    if (auto sent = through->send(one, told); !sent) return std::unexpected(sent.error());
-    if (taken % progress_every == 0) report();
-  }
-  if (auto done = settle(); !done) return std::unexpected(done.error());
-  told.sessions = sessions.size();
-  report();
-  return told;
+  return player(from, server, how).run();
 }
 
 }  // namespace tidegate::replay

@@ -1,7 +1,8 @@
 // Sends a capture to a server: pipelined, each captured session's commands in their order, at a chosen speed.
 //
-// Sessions share connections_max connections; a session always has the same one, so its order is kept. A command counts
-// when its reply was read.
+// Sessions share connections_max connections; a session always has the same one, so its order is kept. Where sessions
+// write the same key, the capture's order is kept too: a command waits until what was before it on the key is answered.
+// A command counts when its reply was read.
 //
 // Thread safety: none. Ownership: owns its connections. Invariants: (1) at most in_flight_max commands of a connection
 // wait for their reply, so that neither side blocks the other; (2) SELECTs are sent where the db changes, and not

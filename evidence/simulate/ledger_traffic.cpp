@@ -168,15 +168,15 @@ class request_maker {
 };
 
 std::vector<row_commands> commands_of(const std::vector<ledger::write_group>& rows,
-                                      const std::map<std::pair<std::string, std::string>, std::uint64_t>& open) {
-  const auto table = resp::command_table::builtin();
+                                      const std::map<std::pair<std::string, std::string>, std::uint64_t>& open,
+                                      const resp::command_table& table) {
   std::vector<row_commands> all;
   for (const ledger::write_group& row : rows) {
     const std::uint64_t count = row.sums.commands;
     if (count == 0) continue;
     row_commands& made = all.emplace_back();
     made.row = &row;
-    made.spec = table->find_name(row.command);
+    made.spec = table.find_name(row.command);
     made.bytes_each = std::min(row.sums.bytes / count, bytes_max);
     made.elements_each = std::clamp<std::uint64_t>(row.sums.elements / count, 1, elements_max);
     const auto connections = open.find({row.client, row.source});
@@ -213,7 +213,8 @@ std::expected<void, std::string> play_ledger(const std::string& path, const capt
   const auto rows = file->writes({.when = span_of(when), .by = ledger::by_all});
   if (!rows) return std::unexpected(path + ": " + rows.error().text);
 
-  const std::vector<row_commands> all = commands_of(*rows, open);
+  const auto table = resp::command_table::builtin();  // lives as long as the rows that point into it
+  const std::vector<row_commands> all = commands_of(*rows, open, *table);
   request_maker maker;
   resp::request_parser parser;
   std::vector<turn> bucket;

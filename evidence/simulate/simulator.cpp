@@ -25,8 +25,8 @@ using std::chrono::milliseconds;
 constexpr steady_ns ms = 1'000'000;
 constexpr steady_ns second = 1000 * ms;
 constexpr steady_ns first_instant = 3600 * second;  // of the virtual clock: away from 0, which stands for "never"
-// The first in a bucket's line looks again this often. In virtual time nobody else's debit can come between: only a rate
-// that memory pressure changes makes an estimate wrong.
+// The first in a bucket's line looks again this often. In virtual time nobody else's debit can come between: only a
+// rate that memory pressure changes makes an estimate wrong.
 constexpr steady_ns poll = 250 * ms;
 
 struct session;

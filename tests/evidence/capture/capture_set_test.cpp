@@ -34,6 +34,14 @@ TEST(capture_set, follows_an_instances_files_as_they_were_written) {
   EXPECT_EQ(keys_of(here.path()), "first second third fourth ");
 }
 
+TEST(capture_set, reads_a_file_once_that_lies_there_twice) {
+  const folder here;
+  here.write_packed("tidegate-a-20260210T090000Z-1.aof.zst", del(1000, "first"));
+  here.write("tidegate-a-20260210T090000Z-1.aof", del(1000, "first"));
+  here.write("tidegate-a-20260210T090000Z-2.aof", del(1001, "second"));
+  EXPECT_EQ(keys_of(here.path()), "first second ");
+}
+
 TEST(capture_set, merges_instances_by_time_and_keeps_transactions_whole) {
   const folder here;
   here.write("tidegate-a-b-20260210T090000Z-1.aof", del(1000, "a1") + stamp(1002, "c", "1", 0) + command({"MULTI"}) +
