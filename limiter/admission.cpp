@@ -149,7 +149,13 @@ void rule_set::match(const binding& session, const resp::command_spec& spec, con
   out.size = 0;
   if (by_command_.empty()) return;
   // A command that joined the table after this set was made counts as unknown until the next one.
-  const std::bitset<rules_max>& named = by_command_[spec.id < by_command_.size() ? spec.id : std::size_t{0}];
+  std::bitset<rules_max> named = by_command_[spec.id < by_command_.size() ? spec.id : std::size_t{0}];
+  if (state_->indexed) {
+    std::bitset<rules_max> possible = state_->by_key.keyless();
+    for (const resp::key_ref& key : keys) possible |= state_->by_key.rules_of(request[key.index]);
+    named &= possible;
+    if (named.none()) return;
+  }
   for (const client_rules::bound& held : session.rules()) {
     if (held.rule >= rules_.size()) break;  // the binding is a former set's
     if (!named[held.rule]) continue;

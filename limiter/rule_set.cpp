@@ -80,6 +80,17 @@ rule_set::rule_set(const std::vector<config::limit_rule>& rules, std::shared_ptr
     state_->patterns.push_back(configured.per == config::limit_per::pattern ? std::make_unique<pattern_buckets>()
                                                                             : nullptr);
   }
+  std::bitset<rules_max> keyless;
+  std::vector<std::pair<std::string, std::uint32_t>> prefixes;
+  for (const rule& made : rules_) {
+    if (made.has_key) {
+      prefixes.emplace_back(made.key.literal_prefix(), made.index);
+    } else {
+      keyless.set(made.index);
+    }
+  }
+  state_->by_key = key_index(keyless, prefixes);
+  state_->indexed = prefixes.size() >= indexed_rules_min;
 }
 
 rule_set::~rule_set() = default;

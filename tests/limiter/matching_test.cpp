@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include "limiter/rule_set_state.hpp"
 #include "rule_set_fixture.hpp"
 
 namespace tidegate::limiter {
@@ -86,6 +87,54 @@ TEST(matching, a_key_glob_wants_a_key_that_is_written_or_removed) {
   EXPECT_TRUE(w.cost({"EVAL", "return 1", "1", "contact:1"}));
   EXPECT_FALSE(w.cost({"EVAL", "return 1", "0", "contact:1"}));
   EXPECT_FALSE(w.cost({"FLUSHALL"}));
+}
+
+TEST(matching, of_many_rules_with_keys_the_same_hold_as_if_each_were_tried) {
+  // Nested, equal, empty and infixed texts, on both sides of the number from which they are looked up.
+  const std::vector<std::string> globs = {"a*",  "a:*", "a:b*", "a:b", "*",   "*:b", "b?*", "",    "a:b:*", "zz*",
+                                          "a:*", "?*",  "b",    "c:*", "cc:", "a",   "ab*", "a:c", "a:bb*", "\xff*"};
+  const std::vector<std::string> keys = {"",
+                                         "a",
+                                         "a:",
+                                         "a:b",
+                                         "a:bc",
+                                         "a:b:1",
+                                         "a:c",
+                                         "ab",
+                                         "b",
+                                         "b1",
+                                         "c:1",
+                                         "cc:",
+                                         "c",
+                                         "zz",
+                                         "zzz",
+                                         "y",
+                                         "~",
+                                         "\xff"
+                                         "1",
+                                         "x:b",
+                                         "a:a"};
+  for (const std::size_t count : {std::size_t{3}, indexed_rules_min, globs.size()}) {
+    std::vector<config::limit_rule> rules;
+    for (std::size_t i = 0; i < count; ++i) {
+      rules.push_back(rule_for({"write"}, globs[i]));
+      rules.back().name = "r" + std::to_string(i);
+    }
+    world w;
+    w.use(rules);
+    for (const std::string& key : keys) {
+      for (const std::string& other : {std::string("a:b"), std::string("none")}) {
+        std::vector<std::string> expected;
+        for (std::size_t i = 0; i < count && expected.size() < rules_at_once_max; ++i) {
+          const attribution::glob glob(globs[i]);
+          if (globs[i].empty() || glob.matches(key) || glob.matches(other)) expected.push_back(rules[i].name);
+        }
+        std::vector<std::string> found;
+        for (const charge& one : w.match({"DEL", key, other}).all()) found.push_back(one.which->name);
+        EXPECT_EQ(found, expected) << count << " rules, key " << key << " and " << other;
+      }
+    }
+  }
 }
 
 TEST(matching, a_read_that_a_rule_names_is_matched_by_the_keys_it_reads) {
