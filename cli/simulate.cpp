@@ -1,5 +1,8 @@
 // `tidegate simulate`: what a configuration would have done to recorded writes.
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -116,7 +119,10 @@ void print_suggestion(const simulate::suggestion& what, const std::string& under
     return;
   }
   const auto percent = [&](double bytes) {
-    return std::to_string(std::llround(1000 * bytes / static_cast<double>(what.after.maxmemory)) / 10) + " %";
+    std::array<char, 32> text{};
+    const double share = 100 * bytes / static_cast<double>(what.after.maxmemory);
+    const int length = std::snprintf(text.data(), text.size(), "%.1f %%", share);
+    return std::string(text.data(), std::min(static_cast<std::size_t>(std::max(length, 0)), text.size() - 1));
   };
   if (!what.needed) {
     std::cout << "# Nothing is needed: the peak is " << percent(what.after.peak_after) << ", under " << under << '\n';
