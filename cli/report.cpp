@@ -97,7 +97,8 @@ maybe<asked> span_of(report::ledger_source& ledger, const report_options& how, u
   made.hint = window{.since = burst.begin, .until = burst.end};
   made.span = {.since = std::max(burst.quiet_since, burst.begin - lookback),
                .until = std::min(*until, burst.end + lookback)};
-  made.from = made.span.since;
+  // What is ordinary may lie before an earlier burst.
+  made.from = std::min(made.span.since, burst.begin - lookback);
   return made;
 }
 

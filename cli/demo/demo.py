@@ -1,6 +1,7 @@
 """`./dev demo`: the two incidents against real servers, without tidegate and with it, side by side in one run.
 
-Everything is on loopback and ends with the demo: two redis-servers, a tidegate, two load generators, a probe. Status 0
+Everything is on loopback and ends with the demo: two redis-servers, a tidegate, two load generators, a probe. What
+tidegate wrote down of each incident stays in build/demo, and `tidegate report` is held to what the load counted. Status 0
 if the figures that do not depend on the machine's speed hold, 1 if not, 130 after Ctrl-C.
 """
 
@@ -22,6 +23,7 @@ import threading
 import time
 
 import display
+import evidence
 import figures
 import keyspace
 import outcome
@@ -33,7 +35,7 @@ import watch
 from board import FORK, PATHS, WITH, WITHOUT, board
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SETTLING_SECONDS = 1.5
+LEFT_BEHIND = ROOT / "build/demo"
 BUFFERS_SHRINK_SECONDS = 7.0
 CHILD_SECONDS_MAX = 5.0
 
@@ -74,6 +76,7 @@ class stage:
             self._started(servers.redis_server(f"redis-{path}", self.folder, tls, self.passwords))
             self.redis.append(self.children[-1])
         self.proxy = self._started(servers.tidegate(binary, self.folder, tls, self.redis[WITH], self.passwords))
+        self.first_ledger = self.folder / "first-ledger.db"
         self.ports = (self.redis[WITHOUT].port, self.proxy.port)
         self.phase_seconds_done = 0.0
 
@@ -117,6 +120,15 @@ class stage:
         self.loaded_at = time.monotonic()
         self.watcher = watch.watcher(self.redis, self.board)
         self._stack.callback(self.watcher.stop)
+
+    def end(self):
+        """The load first, then the watcher and tidegate, whose ledger and capture are then whole."""
+        self.board.enter("end")
+        for each in self.children:
+            if isinstance(each, child):
+                each.stop()
+        self.watcher.stop()
+        self.proxy.stop()
 
     def check(self):
         for each in self.children:
@@ -189,13 +201,17 @@ def play(on_stage, status):
     on_stage.wait("quiet 1")
     bursts = [play_burst(on_stage, 1)]
     on_stage.enter("two days later")
-    settle(on_stage, SETTLING_SECONDS)
+    on_stage.second_begins = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    # The burst's last connections have gone; its ledger is to show the end of it.
+    settle(on_stage, scenario.PHASE_SECONDS["afterwards"])
+    evidence.copy_ledger(on_stage.proxy.ledger, on_stage.first_ledger, time.time() * 1000, on_stage.check)
     for server in on_stage.redis:
         with contextlib.closing(server.connect()) as connection:
             keyspace.forget_burst(connection, scenario.BURSTS[0].pattern)
     on_stage.seed(first, scenario.KEYS_BEFORE[1], scenario.MEMORY_BEFORE[1], "c", keyspace.SMALL_VALUE_BYTES)
     on_stage.wait("quiet 2")
     bursts.append(play_burst(on_stage, 2))
+    on_stage.wait("afterwards")
     return bursts
 
 
@@ -238,6 +254,16 @@ def conclude(on_stage, bursts, begun):
         seconds=time.monotonic() - begun)
 
 
+def report(on_stage, binary, result):
+    """(the outcome with what the reports say, the configurations that name the evidence)"""
+    left = evidence.publish(on_stage.folder, LEFT_BEHIND, on_stage.first_ledger, on_stage.second_begins,
+                            on_stage.proxy.told)
+    counted = evidence.sums_over_time(on_stage.watcher.counted)
+    held = [evidence.held_to(evidence.reported(binary, each), counted) for each in left]
+    incidents = tuple(dataclasses.replace(each, report=one) for each, one in zip(result.incidents, held))
+    return dataclasses.replace(result, incidents=incidents), left
+
+
 def introduction(on_stage):
     return "\n".join((
         "The incidents of 10 and 12 February, without and with tidegate: the same traffic at the same time.",
@@ -262,12 +288,17 @@ def run(binary):
             status.say(introduction(on_stage))
             bursts = play(on_stage, status)
             result = conclude(on_stage, bursts, begun)
+            status.say("tidegate stops, and reports what it wrote down …")
+            on_stage.end()
+            result, left = report(on_stage, binary, result)
         finally:
             # Nothing may cut the cleaning up short.
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)
             status.clear()
     print("\n" + "\n".join(outcome.lines(result)))
+    print("\nWhat tidegate wrote down is in build/demo; ask it, also with --format html, json or slack, and --lang zh:")
+    print("\n".join(evidence.commands(ROOT, binary, left)))
     print(f"{result.seconds:.0f} s")
     ended_with = on_stage.proxy.child.returncode
     if ended_with != 0:

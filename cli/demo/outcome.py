@@ -2,9 +2,12 @@
 
 import dataclasses
 
+import evidence
 import scenario
 
 SHARE_TOLERANCE = 0.01
+COVERAGE_MIN = 0.99
+REPORT_SECONDS_MAX = 2.0
 LINE = 96
 
 
@@ -25,6 +28,7 @@ class incident:
     counted_writes: dict
     delayed: tuple           # commands held back: the culprit's, all others'
     latency: tuple           # medians of (without, with, ratio), or None
+    report: evidence.held = evidence.held(problem="it was not asked for")
 
     @property
     def culprit(self):
@@ -35,6 +39,12 @@ class incident:
         name = self.burst.name
         return max(abs(self.booked.get(name, 0.0) - self.counted.get(name, 0.0)),
                    abs(self.booked_writes.get(name, 0.0) - self.counted_writes.get(name, 0.0)))
+
+    @property
+    def reported(self):
+        """The report names the one who did it and nobody else, with everybody's share right."""
+        return (not self.report.problem and self.report.culprits == (self.burst.name,)
+                and self.report.error <= SHARE_TOLERANCE)
 
     @property
     def named(self):
@@ -104,6 +114,15 @@ def culprit_lines(incidents):
     return lines
 
 
+def report_lines(incidents):
+    lines = _heading("Who did it, by `tidegate report`", "of the bytes", "truly", "new keys", "coverage")
+    for number, each in enumerate(incidents, 1):
+        said = each.report
+        lines.append(_row(f"incident {number}: {', '.join(said.culprits) or 'nobody'}", _percent(said.share),
+                          _percent(said.true_share), f"{said.new_keys:,.0f}", _percent(said.coverage)))
+    return lines
+
+
 def key_lines(keys):
     lines = _heading("Keys that the run wrote", "without", "no TTL", "with", "no TTL")
     for pattern in keys[0].known:
@@ -136,6 +155,8 @@ def verdicts(result):
     peaks = ", ".join(_percent(each.peak[1]) for each in result.incidents)
     left = result.keys[1].known_untimed
     seen = sum(count for count, _ in result.keys[1].known.values())
+    reports = ", ".join(each.report.problem or f"{'+'.join(each.report.culprits) or 'nobody'} "
+                        f"{100 * each.report.error:.2f}" for each in result.incidents)
     return [
         ("culprit named, share right to 1%", all(each.named for each in result.incidents), culprits),
         (f"memory with tidegate under {scenario.ALERT:.0%} in both incidents",
@@ -144,11 +165,20 @@ def verdicts(result):
         ("no new key of a known pattern without a TTL", left == 0 and seen > 0 and result.keys[0].known_untimed > 0,
          f"{left} of {seen:,}; without tidegate {result.keys[0].known_untimed:,}"),
         ("no client got an error from tidegate", result.errors[1] == 0, f"{result.errors[1]} errors"),
+        ("reports name them, shares to 1%", all(each.reported for each in result.incidents),
+         reports + " points off"),
+        (f"reports know of at least {COVERAGE_MIN:.0%} of what was written",
+         all(each.report.coverage >= COVERAGE_MIN for each in result.incidents),
+         ", ".join(f"{each.report.coverage:.2%}" for each in result.incidents)),
+        (f"each report in under {REPORT_SECONDS_MAX:.0f} s",
+         all(0 < each.report.seconds < REPORT_SECONDS_MAX for each in result.incidents),
+         ", ".join(f"{each.report.seconds:.2f} s" for each in result.incidents)),
     ]
 
 
 def lines(result):
-    parts = [incident_lines(result.incidents), culprit_lines(result.incidents), key_lines(result.keys),
+    parts = [incident_lines(result.incidents), culprit_lines(result.incidents),
+             report_lines(result.incidents), key_lines(result.keys),
              latency_lines(result)]
     text = [line for part in parts for line in [*part, ""]]
     text.append("  p99: medians over paired windows of 2 s, one command at a time; shown, never judged: it is this")

@@ -194,6 +194,7 @@ def scaled_keys(count):
     return round(count / KEYS)
 
 
-PHASES = ("quiet 1", "burst 1", "recovery 1", "two days later", "quiet 2", "burst 2", "recovery 2", "end")
+PHASES = ("quiet 1", "burst 1", "recovery 1", "two days later", "quiet 2", "burst 2", "recovery 2", "afterwards",
+          "end")
 PHASE_SECONDS = {"quiet 1": 10.0, "burst 1": BURSTS[0].seconds, "recovery 1": 8.0, "quiet 2": 8.0,
-                 "burst 2": BURSTS[1].seconds, "recovery 2": 6.0}
+                 "burst 2": BURSTS[1].seconds, "recovery 2": 6.0, "afterwards": 3.0}

@@ -151,7 +151,7 @@ class redis_server(process):
         return connection(self.port, self.ca, user, self.passwords[user], timeout)
 
 
-def proxy_configuration(tls, upstream_port, passwords):
+def proxy_configuration(tls, upstream_port, passwords, folder):
     """What an operator would write for these two incidents, scaled as the demo is."""
     hour = 3600 / scenario.TIME
     rules = []
@@ -181,7 +181,9 @@ def proxy_configuration(tls, upstream_port, passwords):
             "memory": {"from": "60%", "to": "69%", "floor": "10%"}, "owner": "#isales-dev",
         }],
         "ttl": rules,
-        "ledger": "off",
+        # The smallest bucket: a minute of the documents lasts little more than a second.
+        "ledger": {"path": str(folder / "ledger.db"), "bucket": "1s"},
+        "capture": {"directory": str(folder / "captures"), "rotate": "1MiB", "max_size": "256MiB"},
         "log": {"level": "warn"},
     }
 
@@ -189,9 +191,10 @@ def proxy_configuration(tls, upstream_port, passwords):
 class tidegate(process):
     def __init__(self, binary, folder, tls, upstream, passwords):
         self.configuration = folder / "tidegate.yaml"
+        self.ledger = folder / "ledger.db"
+        self.told = proxy_configuration(tls, upstream.port, passwords, folder)
         # JSON is YAML, and an operator can read it.
-        write_private(self.configuration,
-                      json.dumps(proxy_configuration(tls, upstream.port, passwords), indent=2) + "\n")
+        write_private(self.configuration, json.dumps(self.told, indent=2) + "\n")
         super().__init__("tidegate", [binary, "serve", "-c", self.configuration], folder)
         line = self.wait_until(lambda: re.search(r"^listening (.*)\n", self.log, re.MULTILINE), "the line `listening`")
         self.port = int(re.search(r"127\.0\.0\.1:(\d+) \(tls\)", line.group(1)).group(1))

@@ -7,7 +7,7 @@ import threading
 import time
 
 import scenario
-from board import PATHS
+from board import PATHS, WITH
 
 INTERVAL = 0.25
 _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
@@ -36,6 +36,7 @@ class watcher:
         self._connections = [server.connect() for server in servers]
         self._board = board
         self.readings = ([], [])
+        self.counted = []  # (Unix ms, what the load behind tidegate had counted), for the report's own begin and end
         self.error = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -46,6 +47,7 @@ class watcher:
             next_turn = time.monotonic()
             while not self._ended.wait(max(0.0, next_turn - time.monotonic())):
                 next_turn = max(next_turn + INTERVAL, time.monotonic())
+                self.counted.append((time.time() * 1000, self._board.sides[WITH].written()))
                 for path in range(len(PATHS)):
                     # INFO takes several sections only from 7.0 on; that is what the demo starts.
                     text = self._connections[path].call("INFO", "memory", "keyspace", "clients").decode()

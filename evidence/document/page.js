@@ -79,6 +79,11 @@
       beginAtZero: data.unit !== "%", stacked: data.kind === "stacked", border: { display: false },
       grid: { color: colours.grid, borderColor: colours.grid }, ticks: { color: colours.soft, maxTicksLimit: 6, callback: (value) => figure(value, data.unit) },
     };
+    if (data.unit.startsWith("bytes") && data.kind !== "bars") {
+      const sums = data.times.map((_, at) => data.series.reduce((sum, one) => sum + (one.values[at] ?? 0), 0));
+      const most = Math.max(1, ...sums);
+      y.ticks.stepSize = 2 ** Math.ceil(Math.log2(most / 5));  // 256 KiB, not 244.1 KiB
+    }
     if (data.unit === "%") {
       const highest = Math.max(...data.series.flatMap((one) => one.values.map((value) => value ?? 0)));
       const lowest = Math.min(...data.series.flatMap((one) => one.values.filter((value) => value !== null)));

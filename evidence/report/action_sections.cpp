@@ -111,8 +111,7 @@ std::string message_in(const telling& of, language in) {
     patterns += (each == 0 ? "" : ", ") + document::safe_text(who.by_pattern[each].name);
   }
   const std::string rate = byte_rate_text(of.cap_rate());
-  const std::string timed =
-      percent_text(who.commands == 0 ? 0 : static_cast<double>(who.without_ttl) / static_cast<double>(who.commands));
+  const std::string timed = percent_text(who.ttl.share_without());
   const std::string begin = date_text(facts.burst->begin);
   const std::string lasted = duration_text(facts.burst->end - facts.burst->begin, w);
   return filled_text(w.message_body,
@@ -129,7 +128,8 @@ document::section next_steps(const telling& of) {
   steps_maker steps(of);
   if (of.has_burst()) {
     steps.heading(w.next_now);
-    steps.task(filled(w.s_cap), cap_commands(of));
+    const bool is_held = !of.facts.burst->goes_on && of.culprit().delayed + of.culprit().rejected > 0;
+    if (!is_held) steps.task(filled(w.s_cap), cap_commands(of));
     steps.task(filled(w.s_watch), "tidegate status --watch " + of.config_option() + "\n");
     steps.task(filled(w.s_message));
     steps.heading(w.next_week);

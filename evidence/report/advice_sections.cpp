@@ -79,6 +79,7 @@ document::table nodes_table(const telling& of) {
       {told(w.node_type), false}, {told(w.node_memory), true}, {told(w.node_max), true},  {"vCPU", true},
       {told(w.node_price), true}, {told(w.node_month), true},  {told(w.node_more), true}, {told(w.node_before), true},
       {told(w.node_peak), true}};
+  const bool knows_current = std::ranges::any_of(of.facts.nodes, &node_choice::is_current);
   for (const node_choice& each : of.facts.nodes) {
     document::line type =
         each.is_current ? filled(w.node_current, {name(each.size.type)}) : document::line{name(each.size.type)};
@@ -90,7 +91,7 @@ document::table nodes_table(const telling& of) {
                    {words(prices.currency == "USD" ? "$" + std::to_string(each.size.price).substr(0, 5)
                                                    : std::to_string(each.size.price).substr(0, 5))},
                    {words(money_text(each.month, prices.currency))},
-                   {words(each.is_current
+                   {words(each.is_current || !knows_current
                               ? "–"
                               : (each.more_a_month > 0 ? "+" : "") + money_text(each.more_a_month, prices.currency))},
                    {words(each.before_share ? percent_text(*each.before_share) : "–")},

@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::size_t lookback_steps = 360;
 constexpr std::size_t leaks_listed = 10;
+constexpr std::size_t quiet_steps_min = 6;
+// The clients of a proxy that has just started are about to connect: so short a silence is not what is ordinary.
+constexpr std::size_t starting_steps_max = 12;
 constexpr double node_tolerance = 0.06;  // maxmemory by INFO against that of the table
 constexpr double day_ms = 86'400'000;
 
@@ -27,6 +30,15 @@ struct stepped {
 unix_ms first_step(const observation& seen) {
   const unix_ms from = std::max(seen.from, seen.first);
   return from - from % seen.step_ms;
+}
+
+void leave_out_the_start(const observation& seen, stepped& steps) {
+  if (seen.first < seen.from) return;
+  const auto first = std::ranges::find_if(steps.commands, [](double each) { return each > 0; });
+  const auto silent = first - steps.commands.begin();
+  if (silent == 0 || silent > static_cast<std::ptrdiff_t>(starting_steps_max) || first == steps.commands.end()) return;
+  for (auto* each : {&steps.commands, &steps.bytes, &steps.opened}) each->erase(each->begin(), each->begin() + silent);
+  steps.from += silent * steps.step_ms;
 }
 
 stepped steps_of(const observation& seen) {
@@ -47,6 +59,7 @@ stepped steps_of(const observation& seen) {
     if (row.at < made.from || step_of(row.at) >= count) continue;
     made.opened[step_of(row.at)] += static_cast<double>(row.opened);
   }
+  leave_out_the_start(seen, made);
   return made;
 }
 
@@ -429,9 +442,11 @@ std::vector<window> bursts_of(const observation& seen) {
   const stepped steps = steps_of(seen);
   const double seconds = static_cast<double>(seen.step_ms) / 1000;
   const auto maxmemory = static_cast<double>(maxmemory_of(seen));
-  const auto bytes = find_bursts(
-      steps.bytes, {.floor = 4096 * seconds, .significant_sum = maxmemory > 0 ? maxmemory / 100 : 1024.0 * 1024});
-  const auto commands = find_bursts(steps.commands, {.floor = 30 * seconds, .significant_sum = 1000});
+  const auto bytes = find_bursts(steps.bytes, {.floor = 4096 * seconds,
+                                               .significant_sum = maxmemory > 0 ? maxmemory / 100 : 1024.0 * 1024,
+                                               .quiet_steps_min = quiet_steps_min});
+  const auto commands =
+      find_bursts(steps.commands, {.floor = 30 * seconds, .significant_sum = 1000, .quiet_steps_min = quiet_steps_min});
   const auto opened = find_bursts(steps.opened, {.floor = 2, .significant_sum = 5});
   std::vector<window> found;
   const auto window_of = [&](const step_range& range) {

@@ -9,6 +9,8 @@
 namespace tidegate::report {
 namespace {
 
+constexpr std::int64_t leaks_seen_min_ms = 600'000;  // of less no figure a day is made
+
 using document::line;
 
 constexpr std::size_t timeline_rows = 16;
@@ -148,7 +150,13 @@ std::vector<std::size_t> rows_to_show(const incident& facts) {
   std::vector<std::size_t> chosen;
   const auto& rows = facts.timeline;
   const std::size_t stride = std::max<std::size_t>(1, rows.size() / timeline_rows);
-  for (std::size_t at = 0; at < rows.size(); at += stride) chosen.push_back(at);
+  for (std::size_t at = 0; at < rows.size(); at += stride) {
+    // Of each stretch a row that the upstream's figures are there for, if any is.
+    const auto last = std::min(at + stride, rows.size());
+    std::size_t best = at;
+    while (best < last && !rows[best].used) ++best;
+    chosen.push_back(best < last ? best : at);
+  }
   for (std::size_t at = 0; at < rows.size(); ++at) {
     const bool begins = rows[at].in_burst && (at == 0 || !rows[at - 1].in_burst);
     const bool ends = !rows[at].in_burst && at > 0 && rows[at - 1].in_burst;
@@ -388,8 +396,10 @@ void add_leaks(const telling& of, document::section& into) {
     into.blocks.emplace_back(document::paragraph{filled(w.leaks_none, {seen})});
     return;
   }
+  const bool is_short = of.facts.leaks_ms < leaks_seen_min_ms;
   into.blocks.emplace_back(
-      document::paragraph{filled(w.leaks_text, {figure(count_text(of.facts.leaked_a_day)), seen})});
+      document::paragraph{is_short ? filled(w.leaks_short, {seen})
+                                   : filled(w.leaks_text, {figure(count_text(of.facts.leaked_a_day)), seen})});
   document::table table;
   table.caption = told(w.leaks);
   table.columns = {
@@ -398,7 +408,7 @@ void add_leaks(const telling& of, document::section& into) {
     table.rows.push_back({.cells = {{name(each.client)},
                                     {name(each.pattern)},
                                     {words(count_of(each.writes))},
-                                    {words(count_text(each.a_day))}}});
+                                    {words(is_short ? "–" : count_text(each.a_day))}}});
   }
   into.blocks.emplace_back(std::move(table));
 }

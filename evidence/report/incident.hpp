@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <vector>
@@ -66,6 +67,13 @@ struct source_of {
 struct ttl_sums {
   std::array<std::uint64_t, attribution::ttl_classes> writes{}, bytes{};
   std::optional<std::int64_t> least_ms{}, most_ms{};
+
+  // Of the bytes: a counter that is given its TTL right afterwards weighs little, and no memory.
+  [[nodiscard]] double share_without() const {
+    const std::uint64_t whole = std::accumulate(bytes.begin(), bytes.end(), std::uint64_t{0});
+    if (whole == 0) return 0;
+    return static_cast<double>(bytes[attribution::ttl_class_none]) / static_cast<double>(whole);
+  }
 };
 
 struct writer {

@@ -138,8 +138,9 @@ class write_folder {
   std::map<std::array<std::uint32_t, 4>, std::size_t> of_step_;
 };
 
+// A bucket that began some milliseconds late, on a busy machine, ends when it was due: it is one row of a timeline.
 reading reading_of(const statement& row, std::int64_t bucket_ms) {
-  return {.at = row.integer(0) + bucket_ms,
+  return {.at = row.integer(0) - row.integer(0) % bucket_ms + bucket_ms,
           .run = row.integer(1),
           .used_memory = row.maybe_count(2),
           .maxmemory = row.maybe_count(3),
@@ -329,7 +330,8 @@ read<observation> ledger_source::observe(window asked, unix_ms from) {
   const window span_of_rows{.since = seen.from, .until = asked.until};
   auto names = open_dictionaries(*ledger_, seen.names);
   if (!names) return std::unexpected(path_ + ": " + names.error().text);
-  const window leak_span{.since = std::max(seen.first, seen.from - leak_span_ms), .until = std::max(seen.first, seen.from)};
+  const window leak_span{.since = std::max(seen.first, seen.from - leak_span_ms),
+                         .until = std::max(seen.first, seen.from)};
   auto done = read_runs(*ledger_, span_of_rows, seen);
   if (done) done = read_writes(*ledger_, span_of_rows, *names, seen);
   if (done) done = read_readings(*ledger_, span_of_rows, seen);

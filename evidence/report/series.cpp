@@ -30,7 +30,7 @@ class quiet_steps {
     next_ = 0;
     unseen_ = 0;
   }
-  [[nodiscard]] bool empty() const { return values_.empty(); }
+  [[nodiscard]] std::size_t size() const { return values_.size(); }
   // A sixteenth of new values moves a median little: it is not taken anew for each.
   [[nodiscard]] double ordinary() {
     if (unseen_ > values_.size() / 16) {
@@ -76,7 +76,7 @@ std::vector<step_range> find_bursts(const std::vector<double>& steps, const burs
   while (at < steps.size()) {
     const double ordinary = quiet.ordinary();
     const double above = std::max(ordinary * options.factor, ordinary + options.floor);
-    if (quiet.empty() || steps[at] <= above) {
+    if (quiet.size() < std::max<std::size_t>(1, options.quiet_steps_min) || steps[at] <= above) {
       quiet.add(steps[at++]);
       continue;
     }

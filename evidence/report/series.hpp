@@ -18,7 +18,8 @@ struct burst_options {
   double significant_ratio = 3;  // the highest step must reach this multiple of the ordinary
   double significant_sum = 0;    // … and all steps together this much above it
   std::size_t lookback_steps = 360;
-  std::size_t gap_steps = 6;  // quiet steps that do not end a burst
+  std::size_t gap_steps = 6;        // quiet steps that do not end a burst
+  std::size_t quiet_steps_min = 1;  // before the first burst; fewer say little of what is ordinary
   std::size_t longest_steps = 2160;
 };
 
@@ -29,7 +30,7 @@ struct step_range {
   double excess = 0;  // above the ordinary, all steps
 };
 
-// At least one quiet step must come before a burst: without one there is nothing to compare with.
+// Quiet steps must come before a burst: without them there is nothing to compare with.
 [[nodiscard]] std::vector<step_range> find_bursts(const std::vector<double>& steps, const burst_options& options);
 
 // The value that `share` of the values do not exceed; 0 of none.

@@ -381,8 +381,8 @@ document::section not_the_cause(const telling& of) {
                              ? filled(w.n_evict_ok)
                              : filled(w.n_evict_bad, {figure(count_text(static_cast<double>(*facts.evicted)))}));
   }
-  if (facts.burst->commands > 0) {
-    const double untimed = static_cast<double>(facts.burst->without_ttl) / static_cast<double>(facts.burst->commands);
+  if (facts.burst->bytes > 0) {
+    const double untimed = facts.ttl.share_without();
     list.items.push_back(filled(untimed < untimed_notable ? w.n_ttl_ok : w.n_ttl_bad, {figure(percent_text(untimed))}));
   }
   if (facts.coverage) {

@@ -192,6 +192,7 @@ struct wording {
   std::string_view finding_no_ttl;
   std::string_view leaks;
   std::string_view leaks_text;
+  std::string_view leaks_short;
   std::string_view leaks_none;
   std::string_view a_day;
   std::string_view ttl_rules_work;

@@ -1,8 +1,12 @@
 """The demo's arithmetic: its scale against the documents, its traffic, its figures, and that each verdict can fail."""
 
+import contextlib
 import dataclasses
+import json
 import pathlib
+import sqlite3
 import sys
+import tempfile
 import types
 import unittest
 
@@ -11,6 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "cli/demo")
 import commands  # noqa: E402
 import demo  # noqa: E402
 import display  # noqa: E402
+import evidence  # noqa: E402
 import figures  # noqa: E402
 import keyspace  # noqa: E402
 import outcome  # noqa: E402
@@ -242,7 +247,8 @@ class what_is_watched(unittest.TestCase):
 class the_configuration(unittest.TestCase):
     def setUp(self):
         tls = types.SimpleNamespace(certificate="c", key="k", ca="a")
-        self.made = servers.proxy_configuration(tls, 1234, {user: "word" for user in scenario.USERS})
+        self.made = servers.proxy_configuration(tls, 1234, {user: "word" for user in scenario.USERS},
+                                                 pathlib.Path("/d"))
 
     def test_scales_the_runbook_s_ttls(self):
         by_pattern = {rule["pattern"]: rule for rule in self.made["ttl"]}
@@ -263,7 +269,9 @@ def good_outcome():
         return outcome.incident(
             burst=burst, before=(0.572, 0.572), peak=(0.758, 0.66), command_peak=(11_091.0, 3_000.0), clients=(134, 6),
             added=((7_755, 0.93), (3_000, 0.99)), done=(7_755, 3_000), due=7_755, booked=shares, counted=shares,
-            booked_writes=shares, counted_writes=shares, delayed=(1_000_000, 0), latency=(0.001, 0.002, 2.0))
+            booked_writes=shares, counted_writes=shares, delayed=(1_000_000, 0), latency=(0.001, 0.002, 2.0),
+            report=evidence.held(seconds=0.1, burst_seconds=20.0, culprits=(burst.name,), share=0.9, true_share=0.9,
+                                 error=0.0, new_keys=3000.0, coverage=1.0))
     keys = [types.SimpleNamespace(known={pattern: [100_000, left] for pattern, *_ in scenario.KNOWN_PATTERNS},
                                   known_untimed=4 * left, untimed=4 * left, above_cap=left) for left in (9, 0)]
     return outcome.outcome(incidents=tuple(map(incident, scenario.BURSTS)), quiet_latency=None, keys=tuple(keys),
@@ -302,8 +310,114 @@ class the_verdict(unittest.TestCase):
     def test_falls_with_an_error_that_a_client_got(self):
         self.assertFalse(outcome.holds(dataclasses.replace(good_outcome(), errors=(0, 1))))
 
+    def reporting(self, **changed):
+        return self.spoiled(report=dataclasses.replace(good_outcome().incidents[1].report, **changed))
+
+    def test_falls_with_a_report_that_names_another_two_or_nobody(self):
+        for names in (("order-api",), ("contact-label-sync", "order-api"), ()):
+            self.assertFalse(outcome.holds(self.reporting(culprits=names)))
+
+    def test_falls_with_a_report_that_failed_or_was_not_asked_for(self):
+        self.assertFalse(outcome.holds(self.reporting(problem="no ledger")))
+        self.assertFalse(outcome.holds(self.spoiled(report=evidence.held())))
+
+    def test_falls_with_a_report_that_is_wrong_blind_or_slow(self):
+        for bad, good in (({"error": 0.011}, {"error": 0.009}), ({"coverage": 0.989}, {"coverage": 0.991}),
+                          ({"seconds": 2.1}, {"seconds": 1.9})):
+            self.assertFalse(outcome.holds(self.reporting(**bad)), bad)
+            self.assertTrue(outcome.holds(self.reporting(**good)), good)
+
     def test_does_not_fall_with_slow_latency(self):
         self.assertTrue(outcome.holds(self.spoiled(latency=(0.001, 1.0, 1000.0))))
+
+
+def report_of(writers, begin=2000, end=6000, coverage=0.999):
+    facts = {"burst": {"begin_ms": begin, "end_ms": end}, "coverage": {"share": coverage},
+             "writers": [{"client": name, "culprit": culprit, "share_of_writes": writes, "share_of_bytes": size,
+                          "distinct_keys": 7} for name, culprit, writes, size in writers]}
+    return types.SimpleNamespace(facts=facts, seconds=0.5, problem="")
+
+
+class the_evidence(unittest.TestCase):
+    counted = evidence.sums_over_time([(1000, {"a": (0, 0), "b": (10, 100)}), (3000, {"a": (20, 400), "b": (10, 100)}),
+                                       (7000, {"a": (20, 400), "b": (50, 500), "new": (4, 4)})])
+
+    def test_of_a_moment_between_two_samples_lies_on_a_line(self):
+        self.assertEqual(self.counted.at(2000), {"a": (10, 200), "b": (10, 100)})
+        self.assertEqual(self.counted.at(4000), {"a": (20, 400), "b": (20, 200), "new": (1, 1)})
+        self.assertEqual(self.counted.at(3000), {"a": (20, 400), "b": (10, 100)})
+
+    def test_outside_of_the_samples_is_the_nearest_one(self):
+        self.assertEqual(self.counted.at(0), {"a": (0, 0), "b": (10, 100)})
+        self.assertEqual(self.counted.at(9000)["new"], (4, 4))
+
+    def test_of_the_report_is_compared_in_the_report_s_own_seconds(self):
+        # a: 10 writes of 200 bytes, b: 30 of 300, new: 3 of 3.
+        held = evidence.held_to(report_of([("a", True, 10 / 43, 200 / 503), ("b", False, 30 / 43, 300 / 503),
+                                           ("new", False, 3 / 43, 3 / 503)]), self.counted)
+        self.assertAlmostEqual(held.error, 0.0)
+        self.assertEqual((held.culprits, held.burst_seconds, held.coverage, held.new_keys), (("a",), 4.0, 0.999, 7))
+        self.assertAlmostEqual(held.true_share, 200 / 503)
+
+    def test_shows_a_writer_that_the_report_left_out_or_made_up(self):
+        left_out = evidence.held_to(report_of([("a", True, 10 / 43, 200 / 503)]), self.counted)
+        self.assertAlmostEqual(left_out.error, 30 / 43)
+        whole = [("a", True, 10 / 43, 200 / 503), ("b", False, 30 / 43, 300 / 503), ("new", False, 3 / 43, 3 / 503)]
+        made_up = evidence.held_to(report_of([*whole, ("nobody", False, 0.02, 0.0)]), self.counted)
+        self.assertAlmostEqual(made_up.error, 0.02)
+
+    def test_without_a_burst_holds_nothing(self):
+        nothing = types.SimpleNamespace(facts={"burst": None}, seconds=0.5, problem="")
+        self.assertEqual(evidence.held_to(nothing, self.counted).culprits, ())
+        self.assertTrue(evidence.held_to(nothing, self.counted).problem)
+
+    def test_of_the_capture_is_shared_out_by_time_and_the_file_at_work_goes_to_both(self):
+        names = [f"tidegate-demo-20260210T09{minute:02}00Z-{number}.aof.zst"
+                 for minute, number in ((5, 10), (1, 9), (0, 1), (7, 11))]
+        first, second = evidence.share_out(names, "20260210T090500Z")
+        self.assertEqual([evidence.number(each) for each in first], [1, 9])
+        self.assertEqual([evidence.number(each) for each in second], [9, 10, 11])
+        self.assertEqual(evidence.share_out([], "20260210T090500Z"), ([], []))
+
+    def test_is_published_with_a_configuration_each_in_place_of_an_earlier_run_s(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder, to = pathlib.Path(name, "run"), pathlib.Path(name, "left")
+            (folder / "captures").mkdir(parents=True)
+            to.mkdir()
+            (to / "stale").touch()
+            (folder / "captures" / "tidegate-demo-20260210T090000Z-1.aof").write_text("1")
+            (folder / "ledger.db").write_text("both")
+            (folder / "first.db").write_text("first")
+            for each in evidence.KEPT_OF_TLS:
+                (folder / each).touch(mode=0o600)
+            tls = types.SimpleNamespace(ca=folder / "ca.crt", certificate=folder / "server.crt", key=folder / "server.key")
+            told = servers.proxy_configuration(tls, 1234, {user: "word" for user in scenario.USERS}, folder)
+            made = evidence.publish(folder, to, folder / "first.db", "20260210T090500Z", told)
+            self.assertEqual([each.name for each in made], ["incident-1.yaml", "incident-2.yaml"])
+            self.assertFalse((to / "stale").exists())
+            for path, text in zip(made, ("first", "both")):
+                one = json.loads(path.read_text())
+                self.assertEqual((to / one["ledger"]["path"]).read_text(), text)
+                self.assertEqual(one["ledger"]["bucket"], "1s")
+                self.assertEqual(len(list((to / one["capture"]["directory"]).iterdir())), 1)
+                self.assertNotIn(str(folder), path.read_text())
+                self.assertTrue((to / one["listen"][0]["tls"]["key"]).is_file())
+                self.assertEqual(one["upstream"]["url"], "rediss://localhost:1234?ca=ca.crt")
+                self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+
+    def test_waits_for_the_ledger_to_reach_the_moment_before_it_is_copied(self):
+        with tempfile.TemporaryDirectory() as name:
+            ledger, copy = pathlib.Path(name, "ledger.db"), pathlib.Path(name, "copy.db")
+            with contextlib.closing(sqlite3.connect(ledger)) as database:
+                database.execute("CREATE TABLE run (written_until INTEGER)")
+                database.execute("INSERT INTO run VALUES (1000)")
+                database.commit()
+
+                def one_bucket_later():
+                    database.execute("UPDATE run SET written_until = written_until + 1000")
+                    database.commit()
+                evidence.copy_ledger(ledger, copy, 2500, one_bucket_later)
+            self.assertEqual(evidence.written_until(copy), 3000)
 
 
 class what_is_shown(unittest.TestCase):

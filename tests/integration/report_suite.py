@@ -1,9 +1,11 @@
 """`tidegate report` on ledgers whose truth is known: the two incidents, hostile names, killed runs, nothing at all."""
 
+import contextlib
 import html.parser
 import json
 import pathlib
 import re
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -152,6 +154,18 @@ class what_is_missing(report_case):
     def test_an_upstream_that_says_nothing_leaves_coverage_unknown(self):
         incidents.second_incident(self.ledger, calls=False)
         self.assertEqual(self.figures()["coverage"]["known"], False)
+
+    def test_buckets_that_began_late_lose_no_row_of_the_timeline(self):
+        incidents.first_incident(self.ledger)
+        whole = self.figures()["timeline"]
+        with contextlib.closing(sqlite3.connect(self.ledger)) as database:
+            for table in ("write_bucket", "upstream_bucket", "connection_bucket"):
+                database.execute(f"UPDATE {table} SET at = at + 1 + (at / 10000) % 37")
+            database.commit()
+        late = self.figures()["timeline"]
+        self.assertGreater(sum(row["used_bytes"] is not None for row in whole), 100)
+        self.assertEqual([(row["at"], row["used_bytes"], row["writes_per_second"]) for row in late],
+                         [(row["at"], row["used_bytes"], row["writes_per_second"]) for row in whole])
 
     def test_writes_past_the_proxy_show(self):
         incidents.second_incident(self.ledger, bypass=lambda minute: int(max(0, minute - 60) * 60_000))

@@ -79,6 +79,46 @@ TEST_F(observed, NamesWhoBurstAndNotWhoAlwaysWritesMuch) {
   EXPECT_EQ(made.writers[1].name, "log");
 }
 
+// A ledger of one second a bucket, as the demo's: three seconds until the services connect, then ordinary traffic.
+struct just_started : observed {
+  just_started() {
+    seen.step_ms = 1000;
+    seen.writes.clear();
+    seen.readings.clear();
+    seen.until = seen.last = start + 60'000;
+  }
+  void traffic(int from_second, int silent_until, int burst_from) {
+    for (int second = from_second; second < 60; ++second) {
+      if (second < silent_until) continue;
+      write(start + second * 1000, service, 50, 15'000, 0);
+      if (second >= burst_from && second < 50) write(start + second * 1000, culprit, 500, 2 << 20, 0);
+    }
+  }
+};
+
+TEST_F(just_started, TheSilenceBeforeItsFirstClientsIsNotWhatIsOrdinary) {
+  traffic(0, 3, 20);
+  const auto found = bursts_of(seen);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].since, start + 20'000);
+  EXPECT_EQ(found[0].until, start + 50'000);
+}
+
+TEST_F(just_started, ButALongOneIs) {
+  traffic(0, 20, 20);
+  const auto found = bursts_of(seen);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].since, start + 20'000);
+}
+
+TEST_F(just_started, OneEmptySecondAtTheEdgeOfTheWindowIsNotWhatIsOrdinary) {
+  seen.first = start - 1000'000;
+  traffic(1, 0, 20);
+  const auto found = bursts_of(seen);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].since, start + 20'000);
+}
+
 TEST_F(observed, SharesOfAllWritersAreTheWhole) {
   double bytes = 0, commands = 0;
   for (const writer& each : analysed().writers) {

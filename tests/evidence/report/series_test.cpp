@@ -68,6 +68,17 @@ TEST(find_bursts, NeedsSomethingToCompareWith) {
   EXPECT_TRUE(find_bursts({5000}, {}).empty());
 }
 
+TEST(find_bursts, DoesNotTakeOneStepForWhatIsOrdinary) {
+  auto steps = std::vector<double>{0, 50, 55, 45, 50, 52, 48, 50, 50, 50};
+  EXPECT_EQ(find_bursts(steps, {.floor = 30}).size(), 1U);
+  EXPECT_TRUE(find_bursts(steps, {.floor = 30, .quiet_steps_min = 6}).empty());
+  steps.insert(steps.end(), 5, 500);
+  const auto found = find_bursts(steps, {.floor = 30, .quiet_steps_min = 6});
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].begin, 10U);
+  EXPECT_DOUBLE_EQ(found[0].ordinary, 50);
+}
+
 TEST(quantile, IsTheValueThatTheShareDoesNotExceed) {
   EXPECT_DOUBLE_EQ(quantile({3, 1, 2}, 0.5), 2);
   EXPECT_DOUBLE_EQ(quantile({}, 0.5), 0);
