@@ -436,9 +436,8 @@ std::vector<window> quiet_before(const observation& seen, const window& burst, c
   return quiet;
 }
 
-}  // namespace
-
-std::vector<window> bursts_of(const observation& seen) {
+// Also those that ended before `since`: they are not what is ordinary.
+std::vector<window> all_bursts(const observation& seen) {
   const stepped steps = steps_of(seen);
   const double seconds = static_cast<double>(seen.step_ms) / 1000;
   const auto maxmemory = static_cast<double>(maxmemory_of(seen));
@@ -473,8 +472,15 @@ std::vector<window> bursts_of(const observation& seen) {
       if (early.since < each.since && early.until + gap >= each.since) each.since = early.since;
     }
   }
-  std::erase_if(joined, [&](const window& each) { return each.until <= seen.since; });
   return joined;
+}
+
+}  // namespace
+
+std::vector<window> bursts_of(const observation& seen) {
+  std::vector<window> found = all_bursts(seen);
+  std::erase_if(found, [&](const window& each) { return each.until <= seen.since; });
+  return found;
 }
 
 std::optional<window> main_burst(const observation& seen, const std::vector<window>& bursts,
@@ -507,16 +513,17 @@ incident analyse(const observation& seen, const surroundings& around,
     made.version = seen.runs.back().version;
   }
   const std::vector<window> bursts = bursts_of(seen);
+  const std::vector<window> with_earlier = all_bursts(seen);
   const auto chosen = main_burst(seen, bursts, around.hint);
   const window subject = chosen.value_or(window{.since = seen.since, .until = seen.until});
-  const std::vector<window> quiet = chosen ? quiet_before(seen, *chosen, bursts) : std::vector<window>{};
+  const std::vector<window> quiet = chosen ? quiet_before(seen, *chosen, with_earlier) : std::vector<window>{};
   take_moments(seen, subject, made);
   if (chosen) {
     made.burst = facts_of(seen, *chosen, quiet);
     take_alert(seen, subject, *made.burst);
     for (const window& each : bursts) {
       if (each.since != chosen->since)
-        made.other_bursts.push_back(facts_of(seen, each, quiet_before(seen, each, bursts)));
+        made.other_bursts.push_back(facts_of(seen, each, quiet_before(seen, each, with_earlier)));
     }
   }
   take_writers(seen, subject, quiet, distinct_keys, around.owner_of, made);

@@ -119,6 +119,17 @@ TEST_F(just_started, OneEmptySecondAtTheEdgeOfTheWindowIsNotWhatIsOrdinary) {
   EXPECT_EQ(found[0].since, start + 20'000);
 }
 
+TEST_F(observed, AnEarlierBurstIsNotWhatIsOrdinary) {
+  for (int at = 60; at < 90; ++at) write(start + at * step, culprit, 4000, 8 << 20, 0);
+  seen.since = start + 100 * step;
+  const incident made = analysed();
+  ASSERT_TRUE(made.burst);
+  EXPECT_EQ(made.burst->begin, start + 180 * step);
+  EXPECT_TRUE(made.other_bursts.empty());
+  EXPECT_NEAR(made.burst->before.commands, 30, 1e-9);
+  EXPECT_DOUBLE_EQ(made.writers[0].before.commands, 0);
+}
+
 TEST_F(observed, SharesOfAllWritersAreTheWhole) {
   double bytes = 0, commands = 0;
   for (const writer& each : analysed().writers) {
