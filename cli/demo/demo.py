@@ -201,7 +201,7 @@ def play(on_stage, status):
     on_stage.wait("quiet 1")
     bursts = [play_burst(on_stage, 1)]
     on_stage.enter("two days later")
-    on_stage.second_begins = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    on_stage.second_begins = time.time()
     # The burst's last connections have gone; its ledger is to show the end of it.
     settle(on_stage, scenario.PHASE_SECONDS["afterwards"])
     evidence.copy_ledger(on_stage.proxy.ledger, on_stage.first_ledger, time.time() * 1000, on_stage.check)

@@ -72,16 +72,11 @@ def copy_ledger(ledger, to, until_ms, check):
 
 
 def share_out(captures, second_begins):
-    """The capture files of each incident, by the name's time and number: the one at work when the second one's time
-    began belongs to both."""
-    files = sorted(captures, key=lambda each: (started(each), number(each)))
-    later = [each for each in files if started(each) >= second_begins]
-    first = files[:len(files) - len(later)]
-    return first, first[-1:] + later
-
-
-def started(name):
-    return name.split(".aof")[0].split("-")[-2]
+    """The capture files of each incident, of {name: when it was last written}: the one at work when the second one's
+    time began belongs to both."""
+    files = sorted(captures, key=number)
+    later = [each for each in files if captures[each] >= second_begins]
+    return files[:len(files) - len(later)] + later[:1], later
 
 
 def number(name):
@@ -93,7 +88,7 @@ def publish(folder, to, first_ledger, second_begins, configuration):
     if to.exists():
         shutil.rmtree(to)
     to.mkdir(parents=True)
-    parts = share_out([each.name for each in (folder / "captures").iterdir()], second_begins)
+    parts = share_out({each.name: each.stat().st_mtime for each in (folder / "captures").iterdir()}, second_begins)
     for each in KEPT_OF_TLS:
         shutil.copy(folder / each, to / each)
     made = []

@@ -372,12 +372,12 @@ class the_evidence(unittest.TestCase):
         self.assertTrue(evidence.held_to(nothing, self.counted).problem)
 
     def test_of_the_capture_is_shared_out_by_time_and_the_file_at_work_goes_to_both(self):
-        names = [f"tidegate-demo-20260210T09{minute:02}00Z-{number}.aof.zst"
-                 for minute, number in ((5, 10), (1, 9), (0, 1), (7, 11))]
-        first, second = evidence.share_out(names, "20260210T090500Z")
-        self.assertEqual([evidence.number(each) for each in first], [1, 9])
-        self.assertEqual([evidence.number(each) for each in second], [9, 10, 11])
-        self.assertEqual(evidence.share_out([], "20260210T090500Z"), ([], []))
+        written = {f"tidegate-demo-20260210T090000Z-{number}.aof.zst": 1000.0 + at
+                   for number, at in ((10, 50), (9, 20), (1, 10), (11, 60))}
+        first, second = evidence.share_out(written, 1030.0)
+        self.assertEqual([evidence.number(each) for each in first], [1, 9, 10])
+        self.assertEqual([evidence.number(each) for each in second], [10, 11])
+        self.assertEqual(evidence.share_out({}, 1030.0), ([], []))
 
     def test_is_published_with_a_configuration_each_in_place_of_an_earlier_run_s(self):
         with tempfile.TemporaryDirectory() as name:
@@ -392,7 +392,7 @@ class the_evidence(unittest.TestCase):
                 (folder / each).touch(mode=0o600)
             tls = types.SimpleNamespace(ca=folder / "ca.crt", certificate=folder / "server.crt", key=folder / "server.key")
             told = servers.proxy_configuration(tls, 1234, {user: "word" for user in scenario.USERS}, folder)
-            made = evidence.publish(folder, to, folder / "first.db", "20260210T090500Z", told)
+            made = evidence.publish(folder, to, folder / "first.db", 0.0, told)
             self.assertEqual([each.name for each in made], ["incident-1.yaml", "incident-2.yaml"])
             self.assertFalse((to / "stale").exists())
             for path, text in zip(made, ("first", "both")):
