@@ -122,7 +122,9 @@ upstream_connection* engine::state::own_of(session& s, const resp::command_spec&
                                            : spec.dedicated != resp::dedicate::none ? spec.dedicated
                                                                                     : resp::dedicate::exchange));
   stats.dedicated.add(s.own_reason);
-  if (!exchange && !session_pooling()) keep_warm(s);
+  // A monitor would see the spare one's name being set, right behind its own +OK: ioredis takes a line that comes with
+  // the reply for the reply to another command.
+  if (!exchange && !session_pooling() && !unframes(spec)) keep_warm(s);
   if (s.own->at == phase::ready) {
     start_prelude(*s.own, unframes(spec));
   } else {

@@ -223,6 +223,14 @@ TEST(ConnectionState, AMonitorSeesEverythingAndCanReset) {
   world.expect_nothing_left();
 }
 
+TEST(ConnectionState, AMonitorIsNotShownASpareConnectionBeingMade) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, "MONITOR\r\n");
+  world.settle();
+  EXPECT_EQ(world.upstreams_open(), 1U);
+}
+
 TEST(ConnectionState, BehindAMonitorWritesAreAssumedAndScriptsAreNoWrites) {
   fake_world world;
   fake_socket& client = world.connect_client();
