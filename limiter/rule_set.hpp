@@ -11,10 +11,10 @@
 // their own and never hold anything; (3) a client is never given a fresh burst by renaming itself back and forth, by a
 // reload, or under `per: connection` by anything but a new connection.
 //
-// Cost: matching a command is a search for its keys among the rules' literal beginnings (`key_index`), one bit looked at
-// for each rule of the session, then a glob for the rules with a key that can match, and for `cost: byte` a sum over the
-// arguments; admission reads each rule's clock once a worker's instant and debits one word a bucket; no allocation, no
-// lock.
+// Cost: matching a command is a search for its keys among the rules' literal beginnings (`key_index`), one bit looked
+// at for each rule of the session, then a glob for the rules with a key that can match, and for `cost: byte` a sum over
+// the arguments; admission reads each rule's clock once a worker's instant and debits one word a bucket; no allocation,
+// no lock.
 #pragma once
 
 #include <array>
