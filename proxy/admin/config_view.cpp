@@ -3,11 +3,13 @@
 #include <nlohmann/json.hpp>
 
 #include "evidence/audit/audit_log.hpp"
+#include "proxy/admin/json_text.hpp"
 #include "proxy/admin/metrics.hpp"
 
 namespace tidegate::admin {
 namespace {
 
+using admin::text_of;  // of what other documents name too
 using nlohmann::ordered_json;
 using std::chrono::milliseconds;
 
@@ -65,32 +67,6 @@ const char* text_of(config::limit_per per) {
       return "rule";
   }
   return "client";
-}
-
-const char* text_of(config::limit_cost cost) {
-  switch (cost) {
-    case config::limit_cost::command:
-      return "command";
-    case config::limit_cost::element:
-      return "element";
-    case config::limit_cost::byte:
-      return "byte";
-  }
-  return "command";
-}
-
-const char* text_of(config::limit_action action) {
-  switch (action) {
-    case config::limit_action::observe:
-      return "observe";
-    case config::limit_action::delay:
-      return "delay";
-    case config::limit_action::reject:
-      return "reject";
-    case config::limit_action::block:
-      return "block";
-  }
-  return "delay";
 }
 
 const char* text_of(config::ttl_mode mode) {
