@@ -17,7 +17,17 @@ import xml.etree.ElementTree
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SUITE_SECONDS_MAX = 600
 UNIT_SECONDS_MAX = 900
+UNIT_TEST_SECONDS_MAX = 300  # one case
+LONG_FACTOR = 12  # what all of them may take longer in the long mode
 TAIL_LINES = 60
+
+
+def is_long():
+    return "TIDEGATE_LONG" in os.environ
+
+
+def at_most(seconds):
+    return seconds * (LONG_FACTOR if is_long() else 1)
 
 
 class tally:
@@ -38,21 +48,22 @@ class tally:
             print("\n".join(text.splitlines()[-TAIL_LINES:]), flush=True)
 
 
-def run_units(preset, pattern, logs, count, labels):
-    """One build's ctest."""
+def run_units(preset, pattern, logs, count, with_long_forms):
+    """One build's ctest. The long form of a unit test is for one build: a sanitizer sees as much in the short one."""
     report = logs / f"unit-{preset}.xml"
     report.unlink(missing_ok=True)
     log = logs / f"unit-{preset}.log"
     command = ["ctest", "--test-dir", str(ROOT / "build" / preset), "--output-junit", str(report), "-j",
-               str(os.cpu_count() or 1), "--timeout", "300", "--no-tests=ignore", *labels]
+               str(os.cpu_count() or 1), "--timeout", str(at_most(UNIT_TEST_SECONDS_MAX)), "--no-tests=ignore"]
     if pattern:
         command += ["-R", pattern]
+    environment = {name: value for name, value in os.environ.items() if with_long_forms or name != "TIDEGATE_LONG"}
     begun = time.monotonic()
     print(f"-- unit tests, {preset}", flush=True)
     with open(log, "wb") as out:
         try:
             status = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-                                    timeout=UNIT_SECONDS_MAX, check=False).returncode
+                                    env=environment, timeout=at_most(UNIT_SECONDS_MAX), check=False).returncode
         except subprocess.TimeoutExpired:
             status = None
     if not report.exists():
@@ -86,12 +97,12 @@ def run_suite(path, pattern, logs, count):
                                   str(found), pattern], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
                                  env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
         try:
-            child.wait(SUITE_SECONDS_MAX)
+            child.wait(at_most(SUITE_SECONDS_MAX))
             ended = "ended without finishing"
         except subprocess.TimeoutExpired:
             child.kill()  # its servers die with it
             child.wait()
-            ended = f"took longer than {SUITE_SECONDS_MAX} s and was killed"
+            ended = f"took longer than {at_most(SUITE_SECONDS_MAX)} s and was killed"
     lines = [json.loads(line) for line in found.read_text().splitlines()] if found.exists() else []
     under_way = None
     finished = False
@@ -112,6 +123,8 @@ def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--unit", action="append", default=[], metavar="PRESET")
     options.add_argument("--binary", required=True)
+    options.add_argument("--instrumented", action="append", default=[], metavar="NAME=BINARY",
+                         help="a tidegate built with a sanitizer, for the suites that can use one in the long mode")
     options.add_argument("--logs", required=True, type=lambda text: pathlib.Path(text).resolve())
     options.add_argument("--long", action="store_true")
     options.add_argument("--filter", default="", type=lambda text: re.compile(text).pattern)
@@ -119,15 +132,17 @@ def main():
     chosen.logs.mkdir(parents=True, exist_ok=True)
     os.environ["TIDEGATE_BINARY"] = str(pathlib.Path(chosen.binary).resolve())
     if chosen.long:
-        os.environ["TIDEGATE_LONG"] = "1"
+        os.environ["TIDEGATE_LONG"] = "1"  # what a test looks at to take its long form, C++ and Python alike
+    for name, _, binary in (entry.partition("=") for entry in chosen.instrumented):
+        os.environ[f"TIDEGATE_BINARY_{name.upper()}"] = str(pathlib.Path(binary).resolve())
 
     count = tally()
     begun = time.monotonic()
     for path in sorted([*(ROOT / "tests/structure").glob("*_test.py"), *(ROOT / "tests/demo").glob("*_test.py"),
                         *(ROOT / "tests/bench").glob("*_test.py")]):
         run_suite(path, chosen.filter, chosen.logs, count)
-    for preset in chosen.unit:
-        run_units(preset, chosen.filter, chosen.logs, count, [])
+    for number, preset in enumerate(chosen.unit):
+        run_units(preset, chosen.filter, chosen.logs, count, number == 0)
     for path in sorted((ROOT / "tests/integration").glob("*_suite.py")):
         run_suite(path, chosen.filter, chosen.logs, count)
 
