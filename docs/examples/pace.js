@@ -43,9 +43,10 @@ async function allowed(ask, [key, value]) {
     let wait = 0;
     for (const limit of held) {
       const each = cost(limit, key, value);
-      const wanted = Math.min(BATCH, Math.max(1, Math.floor(limit.burst / each)));
+      // What costs more than the bucket holds passes when the bucket is full.
+      const wanted = Math.min(BATCH * each, limit.burst - (limit.burst % each) || limit.burst);
       room = Math.min(room, Math.floor(limit.tokens / each));
-      wait = Math.max(wait, (wanted * each - limit.tokens) * 1000 / Number(limit.rate));
+      wait = Math.max(wait, (wanted - limit.tokens) * 1000 / Number(limit.rate));
     }
     if (wait <= 0) return Math.max(1, room);
     await sleep(Math.ceil(wait));
@@ -88,7 +89,9 @@ async function run(ask, send, writes) {
 function job() {
   const name = process.env.JOB_NAME || 'nightly-import';
   const count = Number(process.argv[2]);
-  const writes = Array.from({ length: count }, (_, n) => [`import:${name}:${process.pid}:${n}`, 'x'.repeat(32)]);
+  const longest = Number(process.argv[3] || 32);
+  const writes = Array.from({ length: count },
+    (_, n) => [`import:${name}:${process.pid}:${n}`, 'x'.repeat(longest - (n % longest))]);
   return { name, count, writes, url: process.env.REDIS_URL || 'redis://127.0.0.1:6379' };
 }
 

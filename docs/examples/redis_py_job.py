@@ -1,6 +1,7 @@
 """A batch job over redis-py that asks tidegate what it may write, and so is not refused.
 
-REDIS_URL, JOB_NAME (the client's name, which limits are for); one argument: how many keys to write.
+REDIS_URL, JOB_NAME (the client's name, which limits are for); arguments: how many keys to write, and how long the
+longest value is (32 where absent).
 """
 
 import json
@@ -47,9 +48,10 @@ def allowed(client, key, value):
         room, wait = UNLIMITED, 0.0
         for limit in held:
             each = cost(limit, key, value)
-            wanted = min(BATCH, max(1, limit["burst"] // each))
+            # What costs more than the bucket holds passes when the bucket is full.
+            wanted = min(BATCH * each, limit["burst"] - limit["burst"] % each or limit["burst"])
             room = min(room, limit["tokens"] // each)
-            wait = max(wait, (wanted * each - limit["tokens"]) / float(limit["rate"]))
+            wait = max(wait, (wanted - limit["tokens"]) / float(limit["rate"]))
         if wait <= 0:
             return max(1, min(room, BATCH))
         time.sleep(wait)
@@ -89,8 +91,9 @@ def run(client, writes):
 def main():
     name = os.environ.get("JOB_NAME", "nightly-import")
     client = redis.Redis.from_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"), client_name=name)
-    count = int(sys.argv[1])
-    throttled = run(client, [(f"import:{name}:{os.getpid()}:{n}", "x" * 32) for n in range(count)])
+    count, longest = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 32
+    writes = [(f"import:{name}:{os.getpid()}:{n}", "x" * (longest - n % longest)) for n in range(count)]
+    throttled = run(client, writes)
     print(json.dumps({"written": count, "throttled": throttled}))
 
 

@@ -1,5 +1,6 @@
 """The examples of docs/ as they stand: a job of 100,000 writes against 5,000/s that refuses, without one refused; and two
-jobs in one bucket, where what was refused is sent again and nothing is lost or written twice."""
+jobs in one bucket, where what was refused is sent again and nothing is lost or written twice; byte budgets, also for values
+that are larger than the bucket."""
 
 import json
 import os
@@ -21,12 +22,14 @@ class examples(proxied_case):
     CONFIGURATION = {"limits": [
         {"name": "jobs", "match": {"client": "job-*"}, "rate": "5000/s", "action": "reject"},
         {"name": "shared", "match": {"client": "together"}, "rate": "2000/s", "burst": 500, "action": "reject"},
+        {"name": "sized", "match": {"client": "bytes-*"}, "rate": "400KiB/s", "burst": "20KiB", "cost": "byte",
+         "action": "reject"},
     ]}
 
-    def start_job(self, library, name, count):
+    def start_job(self, library, name, count, *longest):
         where = {"REDIS_URL": f"redis://{self.proxy.host}:{self.proxy.port}", "JOB_NAME": name,
                  "NODE_PATH": str(ROOT / "tests/clients/node_modules")}
-        return subprocess.Popen([*map(str, JOBS[library]), str(count)], stdin=subprocess.DEVNULL,
+        return subprocess.Popen([*map(str, JOBS[library]), str(count), *map(str, longest)], stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **where})
 
     def finish(self, job):
@@ -60,6 +63,27 @@ class examples(proxied_case):
         self.assertEqual(seen.sum("tidegate_writes_total", client="together", command="set"), count * len(JOBS))
         with wire(self.server) as bare:
             self.assertEqual(bare.call("DBSIZE"), count * len(JOBS))
+
+    def pace_by_bytes(self, library):
+        """Small values, mixed ones, and some that are larger than the bucket: none may be refused, nor wait for ever."""
+        name = f"bytes-{library}"
+        runs = [(5_000, 32), (150, 4_000), (12, 25_000)]
+        for count, longest in runs:
+            self.assertEqual(self.finish(self.start_job(library, name, count, longest)), {"written": count, "throttled": 0})
+        seen = metrics(self.proxy)
+        self.assertEqual(seen.sum("tidegate_rejected_total", client=name), 0)
+        self.assertEqual(seen.sum("tidegate_writes_total", client=name, command="set"), sum(count for count, _ in runs))
+        with wire(self.server) as bare:
+            self.assertEqual(bare.call("DBSIZE"), sum(count for count, _ in runs))
+
+    def test_redis_py_paces_itself_by_bytes(self):
+        self.pace_by_bytes("redis-py")
+
+    def test_ioredis_paces_itself_by_bytes(self):
+        self.pace_by_bytes("ioredis")
+
+    def test_node_redis_paces_itself_by_bytes(self):
+        self.pace_by_bytes("node-redis")
 
     def test_run_unpaced_against_a_bare_server(self):
         for library in JOBS:
