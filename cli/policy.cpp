@@ -4,9 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command_line.hpp"
-#include "cli/keyspace/audit_view.hpp"
+#include "cli/keyspace/judge_policy.hpp"
 #include "config/quantity.hpp"
-#include "evidence/keyspace/evictability.hpp"
+#include "evidence/document/markdown.hpp"
+#include "evidence/report/eviction_section.hpp"
 
 namespace tidegate::cli {
 namespace {
@@ -15,23 +16,13 @@ constexpr int wrong_usage = 2;
 
 struct policy_options {
   server_options server;
-  std::string rate, format = "text";
+  std::string rate, format = "text", lang = "en";
   bool quiet = false;
 };
 
 int fail(const std::string& why, int status = 1) {
   std::cerr << "tidegate: " << why << '\n';
   return status;
-}
-
-std::vector<keyspace::mending_rule> rules_in_force(const server_target& target) {
-  std::vector<keyspace::mending_rule> rules;
-  if (!target.config) return rules;
-  for (const config::ttl_rule& rule : target.config->ttl) {
-    if (rule.mode != config::ttl_mode::enforce || (!rule.default_ttl && !rule.max_ttl)) continue;
-    rules.push_back({.pattern = rule.pattern, .default_ttl = rule.default_ttl, .max_ttl = rule.max_ttl, .jitter = 0});
-  }
-  return rules;
 }
 
 int policy(const policy_options& how) {
@@ -43,23 +34,16 @@ int policy(const policy_options& how) {
   }
   const auto target = find_target(how.server);
   if (!target) return fail(target.error(), wrong_usage);
-  stop_request stop;
-  const auto found = take_census(*target, {}, rate, how.quiet, stop);
-  if (!found) return fail(found.error());
-  if (!(*found)->whole) return fail("it was interrupted: a part of the keys says nothing of the whole");
-  const server_facts& facts = (*found)->facts;
-  const std::uint64_t configured = target->config ? target->config->upstream.maxmemory : 0;
-  const keyspace::eviction_view view = keyspace::judge_eviction((*found)->keys, (*found)->distinct_share,
-                                                                {.target = target->name,
-                                                                 .policy = facts.eviction_policy,
-                                                                 .used = facts.memory_used,
-                                                                 .max = configured != 0 ? configured : facts.memory_max,
-                                                                 .evicted_keys = facts.evicted_keys},
-                                                                rules_in_force(*target));
+  const auto view = judge_policy(*target, rate, how.quiet);
+  if (!view) return fail(view.error());
+  const report::wording& words =
+      report::words_in(how.lang == "zh" ? report::language::chinese : report::language::english);
   if (how.format == "json") {
-    std::cout << keyspace::to_json(view).dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+    auto made = keyspace::to_json(*view);
+    made["verdict"] = document::plain_text(report::eviction_advice(*view, words));
+    std::cout << made.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
   } else {
-    std::cout << keyspace::to_markdown(view);
+    std::cout << document::to_markdown(report::eviction_section(*view, words));
   }
   return 0;
 }
@@ -77,11 +61,17 @@ void add_policy(CLI::App& app, chosen_command& chosen) {
       ->check(CLI::IsMember({"text", "json"}))
       ->type_name("text|json")
       ->capture_default_str();
+  command->add_option("--lang", how->lang, "English or Chinese")
+      ->check(CLI::IsMember({"en", "zh"}))
+      ->type_name("en|zh")
+      ->capture_default_str();
   command->add_flag("-q,--quiet", how->quiet, "No progress");
   command->footer(
       "Reads only, and every key: SCAN at a pace that gives way to others.\n"
       "Exit status: 0 = done, 1 = the server could not be read, 2 = wrong usage.\n"
-      "Example:\n  tidegate policy -c tidegate.yaml");
+      "Examples:\n  tidegate policy -c tidegate.yaml\n"
+      "  tidegate policy -c tidegate.yaml --format json > keyspace.json    # then: tidegate report --keyspace "
+      "keyspace.json");
   command->callback([how, &chosen] { chosen.run = [how] { return policy(*how); }; });
 }
 

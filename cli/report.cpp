@@ -10,8 +10,10 @@
 
 #include "attribution/glob.hpp"
 #include "cli/command_line.hpp"
+#include "cli/keyspace/judge_policy.hpp"
 #include "cli/time_option.hpp"
 #include "config/load.hpp"
+#include "config/private_file.hpp"
 #include "evidence/document/html.hpp"
 #include "evidence/document/markdown.hpp"
 #include "evidence/document/slack.hpp"
@@ -32,9 +34,10 @@ constexpr std::int64_t lookback_buckets = 360;  // an hour of ten seconds each
 constexpr unix_ms hour_ms = 3'600'000;
 constexpr std::int64_t fine_buckets = 2 * 1440;  // a window longer than this is read coarsely first
 constexpr std::streamoff prices_bytes_max = 1 << 20;
+constexpr std::size_t keyspace_bytes_max = 1U << 20;
 
 struct report_options {
-  std::string config_path, since, until, format = "md", lang = "en", prices_path, output_path;
+  std::string config_path, since, until, format = "md", lang = "en", prices_path, output_path, keyspace;
 };
 
 template <typename T>
@@ -102,6 +105,26 @@ maybe<asked> span_of(report::ledger_source& ledger, const report_options& how, u
   return made;
 }
 
+// What --keyspace names: a judgement that was written down, or a server whose keys are counted now.
+maybe<keyspace::eviction_view> counted_keyspace(const report_options& how) {
+  if (how.keyspace != "upstream" && !how.keyspace.starts_with("redis://") && !how.keyspace.starts_with("rediss://")) {
+    const auto file = config::read_whole(how.keyspace, keyspace_bytes_max);
+    if (!file) {
+      return std::unexpected("--keyspace: " + file.error() +
+                             "; it is a file of `tidegate policy --format json`, a redis[s]:// URL, or `upstream`");
+    }
+    auto view = keyspace::eviction_from_json(file->text);
+    if (!view) return std::unexpected("--keyspace " + how.keyspace + ": " + view.error());
+    return view;
+  }
+  server_options server;
+  server.config_path = how.config_path;
+  if (how.keyspace != "upstream") server.url = how.keyspace;
+  const auto target = find_target(server);
+  if (!target) return std::unexpected("--keyspace: " + target.error());
+  return judge_policy(*target, census_rate, false);
+}
+
 maybe<incident> incident_of(const config::config& config, const report_options& how, report::node_prices prices) {
   auto ledger = report::ledger_source::open(config.ledger.path);
   if (!ledger) return std::unexpected(ledger.error());
@@ -123,11 +146,19 @@ maybe<incident> incident_of(const config::config& config, const report_options& 
   }
   const auto distinct = ledger->distinct_keys(burst.value_or(window{.since = seen->since, .until = seen->since}));
   if (!distinct) return std::unexpected(distinct.error());
+  std::optional<keyspace::eviction_view> counted;
+  if (!how.keyspace.empty()) {
+    auto view = counted_keyspace(how);
+    if (!view) return std::unexpected(view.error());
+    counted = std::move(*view);
+  }
   const report::surroundings around{
       .upstream = config.upstream.host + ":" + std::to_string(config.upstream.port),
       .made_at = now,
       .prices = std::move(prices),
       .owner_of = [&config](const std::string& client) { return owner_of(config, client); },
+      .ttl_rules = ttl_rules_in_force(config),
+      .counted = std::move(counted),
       .hint = asked->hint};
   return report::analyse(*seen, around, *distinct);
 }
@@ -196,6 +227,11 @@ void add_report(CLI::App& app, chosen_command& chosen) {
       ->capture_default_str();
   command->add_option("--prices", how->prices_path, "Node sizes and prices [deploy/node-prices.yaml, as shipped]")
       ->type_name("FILE");
+  command
+      ->add_option("--keyspace", how->keyspace,
+                   "Counted keys for the eviction policy's section: a file of `tidegate policy --format json`, a "
+                   "redis[s]:// URL, or `upstream`: count them now [the ledger]")
+      ->type_name("FILE|URL|upstream");
   command->add_option("-o,--output", how->output_path, "Where to write it [standard output]")->type_name("FILE");
   command->footer(
       "TIME is RFC 3339 (2026-02-12T14:00:00Z) or counts from now (-30m).\n"
@@ -203,6 +239,7 @@ void add_report(CLI::App& app, chosen_command& chosen) {
       "usage.\n"
       "Examples:\n  tidegate report -c tidegate.yaml\n"
       "  tidegate report -c tidegate.yaml --since -2h --format html --lang zh --output report.html\n"
+      "  tidegate report -c tidegate.yaml --keyspace upstream\n"
       "  tidegate report -c tidegate.yaml --format slack | curl -d @- -H 'content-type: application/json' $WEBHOOK");
   command->callback([how, &chosen] { chosen.run = [how] { return run_report(*how); }; });
 }

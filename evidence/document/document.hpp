@@ -100,4 +100,11 @@ struct document {
   return {emphasis::code, std::move(text)};
 }
 
+// Without its emphasis.
+[[nodiscard]] inline std::string plain_text(const line& of) {
+  std::string made;
+  for (const span& each : of) made += each.text;
+  return made;
+}
+
 }  // namespace tidegate::document

@@ -154,14 +154,18 @@ class markdown {
 
 }  // namespace
 
+std::string to_markdown(const section& of) {
+  markdown text;
+  text.made = std::string(of.level, '#') + " " + escaped(of.heading) + "\n\n";
+  for (const block& part : of.blocks) std::visit(text, part);
+  return std::move(text.made);
+}
+
 std::string to_markdown(const document& of) {
   markdown text;
   text.made = "# " + escaped(of.title) + "\n\n";
   if (!of.subtitle.empty()) text.made += escaped(of.subtitle) + "\n\n";
-  for (const section& each : of.sections) {
-    text.made += std::string(each.level, '#') + " " + escaped(each.heading) + "\n\n";
-    for (const block& part : each.blocks) std::visit(text, part);
-  }
+  for (const section& each : of.sections) text.made += to_markdown(each);
   text.made += "---\n\n";
   for (const line& each : of.footer) text.made += "*" + text_of(each) + "*  \n";
   return std::move(text.made);

@@ -11,5 +11,6 @@
 namespace tidegate::document {
 
 [[nodiscard]] std::string to_markdown(const document& of);
+[[nodiscard]] std::string to_markdown(const section& of);
 
 }  // namespace tidegate::document

@@ -1,4 +1,4 @@
-// What becomes of it and what would have held it: draining, the limit, node sizes, the eviction policy.
+// What becomes of it and what would have held it: draining, the limit, node sizes.
 #include <algorithm>
 #include <cmath>
 
@@ -178,34 +178,6 @@ document::section node_section(const telling& of) {
   if (of.facts.nodes.empty() || !of.facts.now.used) return made;
   made.blocks.emplace_back(nodes_table(of));
   made.blocks.emplace_back(document::paragraph{node_advice(of)});
-  return made;
-}
-
-document::section policy_section(const telling& of) {
-  const wording& w = of.words;
-  const incident& facts = of.facts;
-  document::section made{.id = "policy", .heading = told(w.policy)};
-  if (facts.eviction_policy.empty() || !facts.now.keys || !facts.now.keys_with_ttl) return made;
-  const std::uint64_t all = *facts.now.keys;
-  const std::uint64_t timed = std::min(all, *facts.now.keys_with_ttl);
-  const bool is_volatile = facts.eviction_policy.starts_with("volatile-");
-  const bool is_none = facts.eviction_policy == "noeviction";
-  made.blocks.emplace_back(document::paragraph{filled(w.policy_is, {name(facts.eviction_policy),
-                                                                    figure(count_of(is_none       ? 0
-                                                                                    : is_volatile ? timed
-                                                                                                  : all)),
-                                                                    words(count_of(all))})});
-  if (is_none) {
-    made.blocks.emplace_back(document::paragraph{filled(w.policy_noeviction)});
-  } else if (is_volatile && all > timed) {
-    const double share = static_cast<double>(all - timed) / static_cast<double>(all);
-    made.blocks.emplace_back(
-        document::paragraph{filled(w.policy_volatile, {figure(count_of(all - timed)), words(percent_text(share))})});
-  } else if (!is_volatile) {
-    made.blocks.emplace_back(document::paragraph{filled(w.policy_allkeys)});
-  }
-  made.blocks.emplace_back(document::paragraph{filled(w.policy_hook)});
-  made.blocks.emplace_back(document::code{.language = "sh", .text = "tidegate policy " + of.config_option() + "\n"});
   return made;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "evidence/report/eviction.hpp"
 #include "evidence/report/holding.hpp"
 #include "evidence/report/series.hpp"
 #include "evidence/report/writers.hpp"
@@ -535,6 +536,7 @@ incident analyse(const observation& seen, const surroundings& around,
   take_gaps(seen, around.made_at, made);
   if (made.burst) take_holding(seen, subject, made);
   take_nodes(around, made);
+  made.eviction = around.counted ? around.counted : eviction_by_ledger(seen, around.upstream, around.ttl_rules);
   made.state = situation_of(seen, made);
   return made;
 }

@@ -24,6 +24,9 @@ struct surroundings {
   node_prices prices{};
   // The owner of the limits that match a client; empty = none named.
   std::function<std::string(const std::string&)> owner_of{};
+  std::vector<keyspace::mending_rule> ttl_rules{};  // in force
+  // Of keys that were counted: it says more than the ledger's own.
+  std::optional<keyspace::eviction_view> counted{};
   // Where the upstream's figures show the burst; of several in the window the one that overlaps it is the subject.
   std::optional<window> hint{};
 };

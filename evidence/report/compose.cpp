@@ -119,6 +119,7 @@ document::document compose_brief(const incident& facts, language in, const comma
   if (!of.has_burst()) return made;
   add(made, questions(of));
   add(made, holding_section(of));
+  add(made, brief_policy_section(of));
   add(made, next_steps(of));
   return made;
 }

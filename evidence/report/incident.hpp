@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "attribution/ttl_class.hpp"
+#include "evidence/keyspace/evictability.hpp"
 #include "evidence/report/observation.hpp"
 
 namespace tidegate::report {
@@ -200,7 +201,8 @@ struct incident {
   std::vector<node_choice> nodes{};
   node_prices prices{};
   std::string eviction_policy{};
-  std::optional<std::uint64_t> evicted{};  // in the window
+  std::optional<keyspace::eviction_view> eviction{};  // what it may take, and what another would
+  std::optional<std::uint64_t> evicted{};             // in the window
   bool rows_cut = false;
 };
 

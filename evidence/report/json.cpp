@@ -270,6 +270,7 @@ std::string to_json(const incident& facts) {
       {"memory", {{"before", json_of(facts.before)}, {"peak", json_of(facts.peak)}, {"end", json_of(facts.now)}}},
       {"evicted_keys", maybe_json(facts.evicted)},
       {"eviction_policy", facts.eviction_policy},
+      {"eviction", facts.eviction ? json(keyspace::to_json(*facts.eviction)) : json()},
       {"writers", writers},
       {"writers_left_out", facts.writers_left_out},
       {"ttl", json_of(facts.ttl)},

@@ -55,7 +55,10 @@ struct telling {
 [[nodiscard]] document::section drain_section(const telling& of);
 [[nodiscard]] document::section holding_section(const telling& of);
 [[nodiscard]] document::section node_section(const telling& of);
+
+// eviction_section.cpp
 [[nodiscard]] document::section policy_section(const telling& of);
+[[nodiscard]] document::section brief_policy_section(const telling& of);
 
 // action_sections.cpp
 [[nodiscard]] document::section next_steps(const telling& of);

@@ -1,5 +1,6 @@
 """`tidegate report` on ledgers whose truth is known: the two incidents, hostile names, killed runs, nothing at all."""
 
+import calendar
 import contextlib
 import html.parser
 import json
@@ -9,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 from harness.processes import ROOT, binary
@@ -94,6 +96,39 @@ class the_two_incidents(report_case):
                 self.assertIn("contact-label-sync", text)
                 self.assertIn(word, text)
         self.assertIn("过期时间", self.run_report("--lang", "zh"))
+
+    def test_the_eviction_policy_is_weighed_in_every_format_and_language(self):
+        incidents.second_incident(self.ledger)
+        rule = {"ttl": [{"pattern": "MARKETING:COUPON:UNREAD:*", "default": "60d"}]}
+        told = {"en": ("Eviction policy", "and could be lost silently"), "zh": ("淘汰策略", "可能在无提示的情况下丢失")}
+        for form in ("md", "html", "slack"):
+            for lang, (heading, advice) in told.items():
+                text = self.run_report("--format", form, "--lang", lang, **rule)
+                text = json.dumps(json.loads(text), ensure_ascii=False) if form == "slack" else text
+                self.assertIn(heading, text, form)
+                self.assertIn(advice, text, form)
+                if form != "slack":
+                    self.assertIn("MARKETING:COUPON:UNREAD", text.split(heading)[-1])
+        seen = json.loads(self.run_report("--format", "json", **rule))["eviction"]
+        self.assertEqual((seen["source"], seen["policy"], seen["keys"]), ("writes", "volatile-lfu", 6_658_630))
+        self.assertAlmostEqual(seen["evictable"]["now"]["keys_share"], 0.606, delta=0.001)
+        self.assertIsNone(seen["evictable"]["volatile_after_rules"]["keys"])
+        exposed = {each["pattern"]: each for each in seen["exposed"]}
+        self.assertTrue(exposed["MARKETING:COUPON:UNREAD:*"]["ruled"])
+        self.assertFalse(exposed["contact:segment:snapshot:*"]["ruled"])
+        with contextlib.closing(sqlite3.connect(self.ledger)) as database:
+            sums = {"none": 0, "timed": 0}
+            for (histogram,) in database.execute("SELECT ttl_histogram FROM write_bucket WHERE at >= ? AND at < ?",
+                                                 self.window(**rule)):
+                for ttl, (_, size) in json.loads(histogram).items():
+                    if ttl != "keep":
+                        sums["none" if ttl == "none" else "timed"] += size
+        self.assertEqual(seen["evictable"]["now"]["bytes"]["estimate"], sums["timed"])
+        self.assertEqual(seen["evictable"]["allkeys"]["bytes"]["estimate"], sums["timed"] + sums["none"])
+
+    def window(self, **configuration):
+        facts = json.loads(self.run_report("--format", "json", **configuration))
+        return [calendar.timegm(time.strptime(facts[end], "%Y-%m-%dT%H:%M:%SZ")) * 1000 for end in ("since", "until")]
 
     def test_the_page_needs_nothing_from_elsewhere(self):
         incidents.second_incident(self.ledger)
