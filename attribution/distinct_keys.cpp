@@ -114,7 +114,8 @@ std::string distinct_keys::encode() const {
     for (unsigned bit = 0; bit < rank_bits; ++bit) {
       if ((registers_[index] >> bit & 1U) == 0) continue;
       const std::size_t at = index * rank_bits + bit;
-      out[1 + at / 8] = static_cast<char>(static_cast<unsigned char>(out[1 + at / 8]) | (1U << (at % 8)));
+      out[1 + at / 8] =
+          static_cast<char>(static_cast<unsigned>(static_cast<unsigned char>(out[1 + at / 8])) | 1U << (at % 8));
     }
   }
   return out;

@@ -240,7 +240,7 @@ void engine::state::mark_slot(session& s, upstream_connection& to, const resp::c
                               const resp::request& request, slot& item) {
   const bool in_multi = s.tx && s.tx->open;
   const bool arity_ok = spec.arity_ok(request.size());
-  if (spec.kind == resp::special::discard && in_multi) {
+  if (spec.kind == resp::special::discard && in_multi && arity_ok) {
     item.extra = s.tx->count;
     s.tx->count = 0;
   }

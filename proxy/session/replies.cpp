@@ -230,7 +230,8 @@ void engine::state::finish_reply(upstream_connection& c, slot& front) {
     finish_exec(s, c, item);
   } else {
     finish_booking(item, c.framer);
-    if (item.special != resp::special::none) finish_special(s, c, item);
+    // With a wrong number of arguments it changed nothing; what stands behind it in the pipeline may be about to.
+    if (item.special != resp::special::none && (item.flags & slot::arity_bad) == 0) finish_special(s, c, item);
   }
   slot_done(s);
 }

@@ -76,6 +76,31 @@ TEST(ConnectionState, SubscribeToManyAnswersForEachAndUnsubscribeFromAllToo) {
   world.expect_nothing_left();
 }
 
+// In one read: whether the name may be asked for is open while the subscriptions are.
+TEST(ConnectionState, ASubscribersNameIsAskedForAsItsSubscriptionsStandThen) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  const std::string left = world.ask(client, "SUBSCRIBE a\r\nUNSUBSCRIBE a\r\nCLIENT GETNAME\r\n");
+  EXPECT_EQ(left, confirmed("subscribe", "a", 1) + confirmed("unsubscribe", "a", 0) + "$-1\r\n");
+  const std::string subscribed = world.ask(client, "SUBSCRIBE a\r\nCLIENT GETNAME\r\n");
+  EXPECT_TRUE(subscribed.starts_with(confirmed("subscribe", "a", 1) + "-ERR Can't execute 'client'")) << subscribed;
+  world.expect_nothing_left();
+}
+
+// The error to the first, which changes nothing, must not be taken for the answer to the second.
+TEST(ConnectionState, AnExchangeBehindOneWithAWrongArityIsNotForgotten) {
+  for (const std::string wrong : {"SELECT\r\n", "AUTH\r\n", "RESET now\r\n"}) {
+    fake_world world;
+    fake_socket& client = world.connect_client();
+    fake_socket& other = world.connect_client();
+    (void)world.ask(client, wrong + "SELECT 2\r\nSET k v\r\n");
+    EXPECT_EQ(world.ask(other, "SELECT 2\r\nGET k\r\n"), "+OK\r\n$1\r\nv\r\n") << wrong;
+    (void)world.ask(client, wrong + "HELLO 3\r\n");
+    EXPECT_EQ(world.ask(client, "SUBSCRIBE a\r\n"), confirmed("subscribe", "a", 1, '>')) << wrong;
+    world.expect_nothing_left();
+  }
+}
+
 TEST(ConnectionState, MessagesComeBetweenRepliesAndAnswerNothing) {
   fake_world world;
   fake_socket& client = world.connect_client();
