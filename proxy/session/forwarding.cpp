@@ -354,7 +354,12 @@ step engine::state::forward(session& s, upstream_connection& to, const resp::com
 // What follows from a command's being sent, whatever it answers; what follows from its answer is in replies.cpp.
 void engine::state::note_state_change(session& s, upstream_connection& to, const resp::command_spec& spec,
                                       const resp::request& request) {
-  if (!spec.arity_ok(request.size()) || to.unframed) return;  // where nothing is told apart, nothing is waited for
+  if (to.unframed) return;  // where nothing is told apart, nothing is waited for
+  if (!spec.arity_ok(request.size())) {
+    // It changes nothing, but the connection of an exchange has another session's db: nothing else may run there.
+    if (s.exchanging) hold_session(s, hold_reason::barrier);
+    return;
+  }
   switch (spec.kind) {
     case resp::special::multi:
       if (!s.tx) s.tx = std::make_unique<transaction>();

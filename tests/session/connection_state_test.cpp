@@ -101,6 +101,17 @@ TEST(ConnectionState, AnExchangeBehindOneWithAWrongArityIsNotForgotten) {
   }
 }
 
+TEST(ConnectionState, NothingRunsInAnotherSessionsDbBehindAnExchangeWithAWrongArity) {
+  for (const std::string wrong : {"SELECT\r\n", "AUTH\r\n", "RESET now\r\n"}) {
+    fake_world world;
+    fake_socket& client = world.connect_client();
+    fake_socket& other = world.connect_client();
+    (void)world.ask(other, "SELECT 2\r\nWATCH x\r\nUNWATCH\r\n");
+    (void)world.ask(client, wrong + "SET k v\r\n");
+    EXPECT_EQ(world.ask(other, "SELECT 0\r\nGET k\r\n"), "+OK\r\n$1\r\nv\r\n") << wrong;
+  }
+}
+
 TEST(ConnectionState, MessagesComeBetweenRepliesAndAnswerNothing) {
   fake_world world;
   fake_socket& client = world.connect_client();
