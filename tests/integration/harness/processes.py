@@ -134,6 +134,11 @@ class certificates:
     def client_context(self):
         return ssl.create_default_context(cafile=str(self.ca))
 
+    def server_context(self, certificate=None, key=None):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate or self.server, key or self.server_key)
+        return context
+
     def remove(self):
         shutil.rmtree(self.folder, ignore_errors=True)
 
