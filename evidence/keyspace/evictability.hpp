@@ -86,8 +86,8 @@ struct eviction_view {
   evictable_share now{}, under_volatile{}, under_allkeys{};
   evictable_share after_rules{};           // volatile-*, once old keys are mended
   std::vector<exposed_pattern> exposed{};  // most without TTL first
-  std::size_t exposed_left_out = 0;                                 // patterns beyond exposed_max
-  std::uint64_t uncovered = 0;                                      // keys or writes without TTL and without a rule
+  std::size_t exposed_left_out = 0;        // patterns beyond exposed_max
+  std::uint64_t uncovered = 0;             // keys or writes without TTL and without a rule
   eviction_advice advice = eviction_advice::ask_the_server;
   [[nodiscard]] bool is_volatile() const noexcept { return policy.starts_with("volatile-"); }
 };
