@@ -83,6 +83,8 @@ admin::sources sources_of(const net::server& workers, net::control_thread& contr
                .set = [&control](const policy::cap& one) { return control.caps().set(one); },
                .lift = [&control](const std::string& client,
                                   const std::string& who) { return control.caps().lift(client, who); }};
+  from.audit = {.refused = [&control](const audit::refusal& one) { control.audit().refused(one); },
+                .tell = [&control](const audit::told& one) { return control.audit().tell(one); }};
   from.loop_stalls = [&control] { return control.loop_stalls(); };
   from.forecast = [&ahead] { return ahead.now(); };
   from.tls = [&workers] {

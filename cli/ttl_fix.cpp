@@ -8,6 +8,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "cli/audit_note.hpp"
 #include "cli/keyspace/mend_view.hpp"
 #include "cli/ttl.hpp"
 #include "config/private_file.hpp"
@@ -229,7 +230,23 @@ int verify(const server_target& target, mend_request request, stop_request& stop
   return 0;
 }
 
-int mend_now(const fix_options& how, const server_target& target, mend_request request) {
+// Through the proxy it is a change of the proxy's, whose audit log shall have it.
+void note_fix(const fix_options& how, const server_target& target, const std::string& detail) {
+  if (target.through_proxy) note_change(how.server.config_path, "ttl fix", target.name + ": " + detail);
+}
+
+std::string beginning_of(const mend_request& request, const std::optional<keyspace::plan>& plan) {
+  std::string text = request.from ? "goes on" : "begins";
+  if (plan) text += ", plan of " + plan->made_by + ", approved by " + plan->approved->by;
+  constexpr std::size_t rules_told = 8;
+  for (std::size_t i = 0; i < request.rules.size() && i < rules_told; ++i)
+    text += "; " + rule_summary(request.rules[i]);
+  if (request.rules.size() > rules_told) text += "; and " + std::to_string(request.rules.size() - rules_told) + " more";
+  return text;
+}
+
+int mend_now(const fix_options& how, const server_target& target, mend_request request,
+             const std::optional<keyspace::plan>& plan) {
   const std::string digest = keyspace::digest_of(request.rules, target.name);
   request.state_path = how.plan_path + ".state";
   if (how.plan_path.empty()) {
@@ -238,9 +255,16 @@ int mend_now(const fix_options& how, const server_target& target, mend_request r
     request.state_path = std::move(*path);
   }
   request.from = state_to_go_on_from(request.state_path, digest, how.resume);
+  note_fix(how, target, beginning_of(request, plan));
   stop_request stop;
   const auto found = mend_keys(target, request, stop);
-  if (!found) return fail({found.error()});
+  if (!found) {
+    note_fix(how, target, "failed: " + found.error());
+    return fail({found.error()});
+  }
+  note_fix(how, target,
+           (found->end == walk_end::finished ? "finished" : "ended early") + std::string(": ") + grouped(found->given) +
+               " keys given a TTL, " + grouped(found->cut) + " cut, of " + grouped(found->looked_at) + " looked at");
   if (how.format == "json") {
     print_json(mended_json(*found, request.rules, target.name, false));
   } else {
@@ -260,6 +284,7 @@ int fix(const fix_options& how) {
   if (!target) return fail({target.error(), wrong_usage});
   mend_request request{.quiet = how.quiet};
   const bool by_plan = !how.plan_path.empty() && !how.dry;
+  std::optional<keyspace::plan> signed_off;
   if (by_plan) {
     if (!how.patterns.empty() || !how.default_ttl.empty() || !how.max_ttl.empty() || !how.jitter.empty()) {
       return fail({"--plan brings its own rules: leave --pattern, --default, --max and --jitter out", wrong_usage});
@@ -271,6 +296,7 @@ int fix(const fix_options& how) {
     }
     request.rules = plan->rules;
     request.rate = plan->rate;
+    signed_off = *plan;
   } else {
     auto rules = rules_from(how, *target);
     if (!rules) return fail(rules.error());
@@ -283,7 +309,7 @@ int fix(const fix_options& how) {
   if (!by_plan) {
     if (const auto refused = ask_first(how, *target, request.rules)) return fail(*refused);
   }
-  return mend_now(how, *target, std::move(request));
+  return mend_now(how, *target, std::move(request), signed_off);
 }
 
 struct approve_options {

@@ -18,6 +18,14 @@ std::unexpected<std::string> failure(const std::string& path, int number) {
   return std::unexpected(path + ": " + std::strerror(number));
 }
 
+std::string dumped(const ordered_json& document) {
+  return document.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+std::string seconds_text(std::chrono::sys_time<std::chrono::milliseconds> time) {
+  return utc_text(std::chrono::floor<std::chrono::seconds>(time));
+}
+
 ordered_json text_or_null(const std::string& text) {
   return text.empty() ? ordered_json() : ordered_json(text);
 }
@@ -33,8 +41,22 @@ std::string utc_text(std::chrono::sys_seconds time) {
   return text;
 }
 
+std::string line_of(const told& one) {
+  return dumped({{"time", seconds_text(one.at)}, {"what", one.what}, {"who", one.who}, {"detail", one.detail}});
+}
+
+std::string line_of(const refusal& one) {
+  return dumped({{"time", seconds_text(one.at)},
+                 {"what", "refused"},
+                 {"who", one.who},
+                 {"method", one.method},
+                 {"path", one.path},
+                 {"status", one.status},
+                 {"not_written", one.not_written}});
+}
+
 std::string line_of(const entry& one) {
-  const ordered_json document{{"time", utc_text(std::chrono::floor<std::chrono::seconds>(one.at))},
+  const ordered_json document{{"time", seconds_text(one.at)},
                               {"what", one.what},
                               {"who", one.who},
                               {"client", one.cap.client},
@@ -46,11 +68,11 @@ std::string line_of(const entry& one) {
                               {"set_by", one.cap.who},
                               {"since", utc_text(one.cap.since)},
                               {"until", utc_text(one.cap.until)}};
-  return document.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  return dumped(document);
 }
 
-std::expected<void, std::string> audit_log::append(const entry& one) const {
-  const std::string line = line_of(one) + "\n";
+std::expected<void, std::string> audit_log::append_line(std::string line) const {
+  line += '\n';
   struct stat seen{};
   if (::stat(path_.c_str(), &seen) == 0 && static_cast<std::uint64_t>(seen.st_size) + line.size() > file_bytes_max &&
       std::rename(path_.c_str(), (path_ + ".1").c_str()) != 0) {

@@ -8,6 +8,7 @@
 
 #include "attribution/glob.hpp"
 #include "evidence/audit/audit_log.hpp"
+#include "proxy/admin/change_request.hpp"
 #include "proxy/admin/fold.hpp"
 #include "proxy/admin/json_view.hpp"
 #include "proxy/admin/metrics.hpp"
@@ -19,11 +20,6 @@ using nlohmann::ordered_json;
 using std::chrono::system_clock;
 
 constexpr std::string_view caps_path = "/api/v1/caps";
-constexpr std::size_t user_bytes_max = 64;
-
-admin_answer error(unsigned status, std::string_view text) {
-  return {.status = status, .body = message_json("error", text)};
-}
 
 std::string text_of(const ordered_json& document) {
   return document.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
@@ -31,18 +27,6 @@ std::string text_of(const ordered_json& document) {
 
 ordered_json text_or_null(const std::string& text) {
   return text.empty() ? ordered_json() : ordered_json(printable(text));
-}
-
-// The token has many holders: the name is what whoever asks says of himself, the address what we saw.
-std::string who_asks(const admin_request& asked) {
-  std::string user;
-  for (const char c : asked.user.substr(0, user_bytes_max)) {
-    const auto byte = static_cast<unsigned char>(c);
-    user += byte > 0x20 && byte < 0x7f ? c : '_';
-  }
-  std::string who = user.empty() ? "admin api" : user + " by admin api";
-  if (!asked.remote.empty()) who += " from " + std::string(asked.remote);
-  return who;
 }
 
 std::uint64_t sum_of(const labelled& rows, const std::vector<std::string>& rules) {
@@ -90,50 +74,41 @@ admin_answer changed(const policy::cap_change& change, const sources& from) {
   return {.body = text_of(document)};
 }
 
-// A field's text; "" where it is absent or null. The error names it.
-std::string field(const ordered_json& from, const char* key, std::string& wrong) {
-  const auto found = from.find(key);
-  if (found == from.end() || found->is_null()) return {};
-  if (found->is_string()) return found->get<std::string>();
-  if (wrong.empty()) wrong = std::string(key) + ": is no text; write it in quotes";
-  return {};
-}
-
 admin_answer set_cap(const admin_request& asked, const sources& from) {
   constexpr std::array<std::string_view, 7> known{"client", "action", "rate", "bytes", "key", "for", "why"};
   const ordered_json document = ordered_json::parse(asked.body, nullptr, false);
   if (!document.is_object()) {
-    return error(400, R"(the body is no JSON object; send {"client": "NAME", "rate": "500/s", "for": "30m"})");
+    return refusal(400, R"(the body is no JSON object; send {"client": "NAME", "rate": "500/s", "for": "30m"})");
   }
   for (const auto& item : document.items()) {
     if (std::ranges::find(known, item.key()) != known.end()) continue;
-    return error(400, item.key() + ": is no field; there are client, action, rate, bytes, key, for and why");
+    return refusal(400, item.key() + ": is no field; there are client, action, rate, bytes, key, for and why");
   }
   std::string wrong;
-  policy::cap_wish wish{.client = field(document, "client", wrong),
-                        .action = field(document, "action", wrong),
-                        .rate = field(document, "rate", wrong),
-                        .bytes = field(document, "bytes", wrong),
-                        .key = field(document, "key", wrong),
-                        .lasts = field(document, "for", wrong),
+  policy::cap_wish wish{.client = text_field(document, "client", wrong),
+                        .action = text_field(document, "action", wrong),
+                        .rate = text_field(document, "rate", wrong),
+                        .bytes = text_field(document, "bytes", wrong),
+                        .key = text_field(document, "key", wrong),
+                        .lasts = text_field(document, "for", wrong),
                         .who = who_asks(asked),
-                        .why = field(document, "why", wrong)};
-  if (!wrong.empty()) return error(400, wrong);
+                        .why = text_field(document, "why", wrong)};
+  if (!wrong.empty()) return refusal(400, wrong);
   if (wish.action.empty()) wish.action = "cap";
   const auto cap = policy::read_wish(wish, std::chrono::floor<std::chrono::milliseconds>(system_clock::now()));
-  if (!cap) return error(400, cap.error());
+  if (!cap) return refusal(400, cap.error());
   const policy::cap_change change = from.caps.set(*cap);
-  if (!change.what) return error(change.unknown ? 503 : 409, change.trouble);
+  if (!change.what) return refusal(change.unknown ? 503 : 409, change.trouble);
   return changed(change, from);
 }
 
 admin_answer lift_cap(const admin_request& asked, std::string_view segment, const sources& from) {
   const auto client = decoded_segment(segment);
-  if (!client) return error(400, "the client in the path is not well-formed; write its other characters as %XX");
+  if (!client) return refusal(400, "the client in the path is not well-formed; write its other characters as %XX");
   const policy::cap_change change = from.caps.lift(*client, who_asks(asked));
   if (change.what) return changed(change, from);
-  if (change.unknown) return error(503, change.trouble);
-  return error(404, "there is no cap on " + *client + "; GET /api/v1/caps lists those there are");
+  if (change.unknown) return refusal(503, change.trouble);
+  return refusal(404, "there is no cap on " + *client + "; GET /api/v1/caps lists those there are");
 }
 
 }  // namespace
@@ -171,10 +146,10 @@ std::optional<admin_answer> answer_caps(const admin_request& asked, std::string_
   if (path != caps_path && !one) return std::nullopt;
   const bool reads = asked.method == "GET" || asked.method == "HEAD";
   if (!one && reads) return admin_answer{.body = caps_json(from)};
-  if (!from.caps.set) return error(503, "this process holds no caps");
+  if (!from.caps.set) return refusal(503, "this process holds no caps");
   if (!one && asked.method == "POST") return set_cap(asked, from);
   if (one && asked.method == "DELETE") return lift_cap(asked, path.substr(caps_path.size() + 1), from);
-  admin_answer refused = error(
+  admin_answer refused = refusal(
       405, one ? "a cap can be lifted (DELETE); GET /api/v1/caps lists all" : "caps can be read (GET) and set (POST)");
   refused.allow = one ? "DELETE" : "GET, HEAD, POST";
   return refused;

@@ -5,7 +5,9 @@
 #include <optional>
 
 #include "evidence/forecast/forecast_json.hpp"
+#include "proxy/admin/audit_api.hpp"
 #include "proxy/admin/caps_api.hpp"
+#include "proxy/admin/change_request.hpp"
 #include "proxy/admin/config_view.hpp"
 #include "proxy/admin/json_view.hpp"
 #include "proxy/admin/live_view.hpp"
@@ -50,10 +52,6 @@ constexpr std::array<api_route, 9> api_routes{{{"/api/v1/caps", without_query<ca
                                                {"/api/v1/status", status_json},
                                                {"/api/v1/writes", without_query<writes_json>}}};
 
-admin_answer error(unsigned status, std::string_view text) {
-  return {.status = status, .body = message_json("error", text)};
-}
-
 // RFC 6750: the scheme's case does not matter.
 std::string_view bearer(std::string_view authorization) {
   constexpr std::string_view scheme = "bearer ";
@@ -68,11 +66,11 @@ std::string_view bearer(std::string_view authorization) {
 std::optional<admin_answer> refuse_without_token(const admin_request& asked, std::string_view token) {
   const std::string_view given = bearer(asked.authorization);
   if (given.empty()) {
-    admin_answer answer = error(401, "a token is needed: Authorization: Bearer TOKEN");
+    admin_answer answer = refusal(401, "a token is needed: Authorization: Bearer TOKEN");
     answer.ask_for_token = true;
     return answer;
   }
-  if (token.empty() || !equal_secrets(given, token)) return error(403, "the token is wrong");
+  if (token.empty() || !equal_secrets(given, token)) return refusal(403, "the token is wrong");
   return std::nullopt;
 }
 
@@ -96,14 +94,19 @@ admin_answer answer_admin(const admin_request& asked, const sources& from, std::
   const bool reads = asked.method == "GET" || asked.method == "HEAD";
   // A change needs the token always, a look only from elsewhere; without it nobody learns what there is to change.
   if (path.starts_with("/api/v1/") && (!reads || (!loopback && api != api_routes.end()))) {
-    if (auto refused = refuse_without_token(asked, token)) return *std::move(refused);
+    if (auto refused = refuse_without_token(asked, token)) {
+      // A screen asks without a token before it knows that it needs one: that is no attempt.
+      if (!reads || refused->status == 403) note_refused(asked, path, refused->status, from);
+      return *std::move(refused);
+    }
   }
+  if (auto told = answer_audit(asked, path, from)) return *std::move(told);
   if (auto caps = answer_caps(asked, path, from)) return *std::move(caps);
   const bool known =
       path == "/metrics" || path == "/healthz" || path == "/readyz" || page != nullptr || api != api_routes.end();
-  if (!known) return error(404, "there is nothing here");
+  if (!known) return refusal(404, "there is nothing here");
   if (!reads) {
-    admin_answer answer = error(405, "this can only be read");
+    admin_answer answer = refusal(405, "this can only be read");
     answer.allow = "GET, HEAD";
     return answer;
   }

@@ -1,11 +1,12 @@
-// Where the admin side reads from: everything it shows, as references and questions; and the one thing that it can
-// change, the caps.
+// Where the admin side reads from: everything it shows, as references and questions; and the two things that it can
+// do, change the caps and write into the audit log.
 //
 // Thread safety: every member may be used from the admin thread while workers and control go on.
 // Ownership: what is pointed to outlives the admin server.
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <string>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "attribution/registry.hpp"
+#include "evidence/audit/audit_log.hpp"
 #include "evidence/forecast/forecaster.hpp"
 #include "evidence/recorder/status.hpp"
 #include "policy/cap_book.hpp"
@@ -41,6 +43,12 @@ struct cap_access {
   std::function<policy::cap_change(const std::string& client, const std::string& who)> lift;
 };
 
+// Whoever keeps the audit log; empty = nobody does. `tell` returns why nothing was written down, or nothing.
+struct audit_access {
+  std::function<void(const audit::refusal&)> refused;
+  std::function<std::expected<void, std::string>(const audit::told&)> tell;
+};
+
 class recent;
 
 struct sources {
@@ -55,6 +63,7 @@ struct sources {
   std::function<std::vector<source_row>(std::string_view client)> client_sources;  // empty = not known
   std::int64_t started_at_ms = 0;  // Unix time; tells a screen that counters began anew
   cap_access caps;
+  audit_access audit;
   const recorder::status* evidence = nullptr;       // null = neither ledger nor capture
   const tidegate::admin::recent* recent = nullptr;  // the admin server's own; null = no history
   std::function<forecast::forecast()> forecast;     // empty = nobody looks ahead

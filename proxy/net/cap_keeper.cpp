@@ -124,7 +124,7 @@ void cap_keeper::write_down(const char* what, const std::string& who, const poli
   }
   if (given_.audit_path.empty()) return;
   const auto now = std::chrono::floor<milliseconds>(system_clock::now());
-  if (const auto done = log_.append({.at = now, .what = what, .who = who, .cap = one}); !done) {
+  if (const auto done = log_.append(audit::entry{.at = now, .what = what, .who = who, .cap = one}); !done) {
     spdlog::error("audit log: {}", done.error());
     add(trouble, "the audit log cannot be written: " + done.error());
   }

@@ -95,6 +95,8 @@ struct control_thread::state {
         current(given.snapshot),
         loaded(given.snapshot->config),
         caps(context, cap_options()),
+        trail(context, {.path = given.config_path.empty() ? std::string() : audit::paths_of(*loaded).log,
+                        .noted = given.watch_caps}),
         successor(context, loaded->listen, handover_events()),
         upstream(context, loaded->instance, loaded->upstream, given.upstream, connection_events()) {}
 
@@ -135,6 +137,7 @@ struct control_thread::state {
   bool memory_told = false, memory_known = false;
   std::string eviction_told;
   cap_keeper caps;
+  audit_trail trail;
   handover successor;
   control_connection upstream;
 };
@@ -382,6 +385,10 @@ serving_state control_thread::ready() const {
 
 cap_keeper& control_thread::caps() noexcept {
   return state_->caps;
+}
+
+audit_trail& control_thread::audit() noexcept {
+  return state_->trail;
 }
 
 std::uint64_t control_thread::loop_stalls() const noexcept {

@@ -17,6 +17,7 @@
 
 #include "config/config.hpp"
 #include "policy/snapshot.hpp"
+#include "proxy/net/audit_trail.hpp"
 #include "proxy/net/cap_keeper.hpp"
 #include "proxy/net/server.hpp"
 #include "proxy/net/upstream_facts.hpp"
@@ -45,7 +46,7 @@ class control_thread {
     // write commands where commandstats were asked for; and what changed, in words.
     std::function<void(const upstream_info&, std::optional<std::uint64_t> write_calls)> watch_info = {};
     std::function<void(const std::string& what, const std::string& detail)> watch_changes = {};
-    // The same for caps, which people set: who, what, and which.
+    // The same for caps and what else people did: who, what, and which.
     std::function<void(const std::string& who, const std::string& what, const std::string& detail)> watch_caps = {};
   };
   // Takes the signals from here on: SIGTERM and SIGINT drain, SIGHUP reloads, SIGPIPE and SIGUSR* are ignored.
@@ -67,6 +68,7 @@ class control_thread {
   [[nodiscard]] std::uint64_t loop_stalls() const noexcept;
   // What people put in front of the configured limits.
   [[nodiscard]] cap_keeper& caps() noexcept;
+  [[nodiscard]] audit_trail& audit() noexcept;
 
  private:
   struct state;

@@ -227,6 +227,30 @@ class caps(proxied_case):
                          ("ivan by admin api from 127.0.0.1", "admin api from 127.0.0.1", "burst"))
         self.assertNotIn(tidegate.TOKEN, "\n".join(log) + self.proxy.log)
 
+    def audit_lines(self, what):
+        log = self.proxy.config_path.with_name("tidegate.audit.jsonl")
+        lines = map(json.loads, log.read_text().splitlines()) if log.exists() else ()
+        return [line for line in lines if line["what"] == what]
+
+    def test_whoever_is_refused_is_written_down_and_a_flood_of_them_is_counted(self):
+        before = len(self.audit_lines("refused"))
+        tried = 60
+        for number in range(tried):
+            wrong = None if number % 2 else "the-wrong-token"
+            status, _ = ask(self.proxy, "POST", "/api/v1/caps?token=in-a-query", {"client": "a", "rate": "1/s", "for": "1m"},
+                            token=wrong, user="mallory")
+            self.assertEqual(status, 401 if number % 2 else 403)
+        wait_until(lambda: len(self.audit_lines("refused")) >= before + 2, what="lines of the refused")
+        lines = self.audit_lines("refused")[before:]
+        self.assertLess(len(lines), tried, "a flood is counted, not written")
+        self.assertEqual({line["status"] for line in lines}, {401, 403})
+        self.assertEqual({(line["who"], line["method"], line["path"]) for line in lines},
+                         {("mallory by admin api from 127.0.0.1", "POST", "/api/v1/caps")})
+        written = self.proxy.config_path.with_name("tidegate.audit.jsonl").read_text() + self.proxy.log
+        self.assertNotIn("the-wrong-token", written)
+        self.assertNotIn("in-a-query", written)
+        self.assertEqual(ask(self.proxy, "GET", "/api/v1/caps")[1]["caps"], [])
+
     def test_shows_the_configuration_without_a_secret(self):
         status, shown = ask(self.proxy, "GET", "/api/v1/config", token=None)
         self.assertEqual(status, 200)

@@ -229,6 +229,32 @@ class old_keys(old_keyspace_case):
                          "each EXPIRE, and the one that asks whether NX is known")
         self.assert_mended(before, expiries(bare), began)
 
+    def test_is_in_the_audit_log_of_the_proxy_that_it_goes_through(self):
+        server = self.start()
+        bare = self.bare(server)
+        pipelined(bare, [("SET", f"a:{i}", "x") for i in range(30)])
+        with tidegate(server) as proxy:
+            through = ["ttl", "fix", "--through", f"redis://127.0.0.1:{proxy.port}", "--pattern", "a:*", "--default", "1h", "--yes"]
+            told = {"TIDEGATE_ADMIN": f"127.0.0.1:{proxy.admin_port}", "TIDEGATE_TOKEN": tidegate.TOKEN, "USER": "olga",
+                    "SUDO_USER": ""}
+            self.run_tidegate(*through, "--dry-run", environment=told)
+            self.run_tidegate(*through, environment=told)
+            lines = [json.loads(line) for line in
+                     proxy.config_path.with_name("tidegate.audit.jsonl").read_text().splitlines()]
+            self.assertEqual([line["what"] for line in lines], ["ttl fix", "ttl fix"], "a dry run is no change")
+            self.assertIn("begins; a:*: ", lines[0]["detail"])
+            self.assertIn("finished: 30 keys given a TTL, 0 cut", lines[1]["detail"])
+            self.assertIn("from 127.0.0.1", lines[0]["who"])
+            plan = self.folder / "plan.json"
+            self.run_tidegate(*through, "--dry-run", "--plan", plan, "--by", "anna")
+            self.run_tidegate("ttl", "approve", "--plan", plan, "--by", "ben")
+            self.run_tidegate(*through[:4], "--plan", plan, environment=told)
+            self.assertIn("plan of anna, approved by ben",
+                          proxy.config_path.with_name("tidegate.audit.jsonl").read_text())
+            _, err = self.run_tidegate(*through)
+            self.assertIn("audit log does not have it", err)
+            self.assertEqual(bare.call("TTL", "a:1") > 0, True)
+
     def test_verifies_the_server_and_hides_the_password(self):
         tls = certificates()
         self.addCleanup(tls.remove)

@@ -62,6 +62,26 @@ TEST_F(AuditLog, WritesALineForEachChangeThatAnyReaderOfJsonTakes) {
   EXPECT_EQ(read[1]["what"], "uncap");
 }
 
+TEST_F(AuditLog, HoldsWhatWasToldAndWhoWasRefused) {
+  const audit_log log(path());
+  const std::chrono::sys_time<std::chrono::milliseconds> at(1'770'904'800'500ms);
+  ASSERT_TRUE(log.append(told{.at = at, .what = "ttl fix", .who = "olga", .detail = "begins\n"}));
+  ASSERT_TRUE(log.append(refusal{.at = at,
+                                 .who = "admin api from 10.0.0.9",
+                                 .method = "POST",
+                                 .path = "/api/v1/caps",
+                                 .status = 403,
+                                 .not_written = 7}));
+  const auto read = lines(path());
+  ASSERT_EQ(read.size(), 2U);
+  EXPECT_EQ(read[0]["detail"], "begins\n");
+  EXPECT_EQ(read[1]["what"], "refused");
+  EXPECT_EQ(read[1]["time"], "2026-02-12T14:00:00Z");
+  EXPECT_EQ(read[1]["path"], "/api/v1/caps");
+  EXPECT_EQ(read[1]["status"], 403);
+  EXPECT_EQ(read[1]["not_written"], 7);
+}
+
 TEST_F(AuditLog, IsReadableByItsOwnerAlone) {
   ASSERT_TRUE(audit_log(path()).append(change("cap")));
   struct stat seen{};
