@@ -145,6 +145,8 @@ class _connection:
 
     def run(self):
         try:
+            if self.server.refusing:
+                return
             if self.server.silent:
                 self.server.released.wait()
                 return
@@ -175,7 +177,7 @@ class faulty_redis:
     """`decide(connection, arguments)` gives the manner of the answer to a client's command, or None for an honest one; it is
     not asked about the commands of the control connection unless `control_too`. `tls` is an ssl.SSLContext of a server;
     with `tls_piece` its records leave in pieces of so many bytes. While `silent`, what connects is accepted and hears
-    nothing."""
+    nothing; while `refusing`, it is closed at once."""
 
     def __init__(self, decide=None, *, tls=None, tls_piece=None, host="127.0.0.1", port=0, control_too=False):
         self.decide = decide or (lambda connection, arguments: None)
@@ -183,6 +185,7 @@ class faulty_redis:
         self.tls_piece = tls_piece
         self.control_too = control_too
         self.silent = False
+        self.refusing = False
         self.password = None
         self.released = threading.Event()
         self.values = {}

@@ -78,6 +78,12 @@ class process:
     def pid(self):
         return self.child.pid
 
+    @property
+    def cpu_seconds(self):
+        """What it has used so far."""
+        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def is_running(self):
         return self.child is not None and self.child.poll() is None
 
@@ -147,11 +153,12 @@ class redis_server(process):
     """A bare redis-server 7.0. `tls` is a `certificates`; then only TLS is served. `arguments` are configuration
     directives, `["maxmemory", "64mb"]` for one."""
 
-    def __init__(self, *, tls=None, port=None, arguments=()):
+    def __init__(self, *, tls=None, host="127.0.0.1", port=None, arguments=()):
         super().__init__("redis")
         self.tls = tls
+        self.host = host
         for _ in range(8):
-            self.port = port or free_port()
+            self.port = port or free_port(host)
             self._start(arguments)
             if self._answers():
                 return
@@ -168,7 +175,7 @@ class redis_server(process):
         options = []
         for name, *values in directives:
             options += [f"--{name}", *values]
-        self.spawn(["redis-server", *listening, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+        self.spawn(["redis-server", *listening, "--bind", self.host, "--save", "", "--appendonly", "no",
                     "--dir", self.folder, "--enable-debug-command", "yes", *options])
 
     def _answers(self):
@@ -185,16 +192,16 @@ class redis_server(process):
         return False
 
     def connect(self, timeout=30.0):
-        plain = socket.create_connection(("127.0.0.1", self.port), timeout)
+        plain = socket.create_connection((self.host, self.port), timeout)
         if not self.tls:
             return plain
-        return self.tls.client_context().wrap_socket(plain, server_hostname="127.0.0.1")
+        return self.tls.client_context().wrap_socket(plain, server_hostname=self.host)
 
     @property
     def url(self):
         if self.tls:
-            return f"rediss://127.0.0.1:{self.port}?ca={self.tls.ca}"
-        return f"redis://127.0.0.1:{self.port}"
+            return f"rediss://{self.host}:{self.port}?ca={self.tls.ca}"
+        return f"redis://{self.host}:{self.port}"
 
 
 class tidegate(process):
@@ -205,7 +212,7 @@ class tidegate(process):
 
     TOKEN = "integration-suite-token"
 
-    def __init__(self, upstream, *, tls=None, workers=2, pooling="multiplex", ready=True, more=None):
+    def __init__(self, upstream, *, tls=None, workers=2, pooling="multiplex", ready=True, more=None, environment=None):
         super().__init__("proxy")
         self.tls = tls
         self.killed = False
@@ -229,7 +236,7 @@ class tidegate(process):
             else:
                 self.configuration[key] = value
         self.write_config()
-        self.spawn([binary(), "serve", "-c", self.config_path])
+        self.spawn([binary(), "serve", "-c", self.config_path], environment)
         try:
             wait_until(lambda: self._listening() or not self.is_running(), what="the line `listening`")
             if not self.is_running():
