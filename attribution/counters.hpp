@@ -42,10 +42,11 @@ class single_writer_counter {
   std::atomic<std::uint64_t> value_{0};
 };
 
-struct series {
+struct alignas(64) series {
   client_number client = 0;
   pattern_number pattern = 0;
   std::uint16_t command = 0;
+  std::uint32_t note = 0;  // whatever the owning worker wants to find again with the series
   single_writer_counter writes, elements, bytes, without_ttl;
 };
 

@@ -3,7 +3,7 @@
 // Thread safety: immutable. Ownership: owns its key, which is drawn at random, kept in memory alone and gone with the
 // process, so that nobody can try values against a file. Invariants: (1) keys, numbers and words of the commands'
 // own syntax stay, so the file loads and its figures mean something; (2) a digest is as long as what it stands for.
-// Cost: SipHash-2-4 over the value, and once more for each 10 bytes of digest.
+// Cost: SipHash-2-4 over the value, and a few instructions for each letter of digest.
 #pragma once
 
 #include <cstdint>

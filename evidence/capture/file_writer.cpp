@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
@@ -35,6 +36,15 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
   out += name;
   out += '=';
   resp::append_sanitized(out, value, name_bytes_max);
+}
+
+void append_number(std::string& out, std::string_view name, std::int64_t value) {
+  std::array<char, 24> digits{};
+  char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  out += ' ';
+  out += name;
+  out += '=';
+  out.append(digits.data(), end);
 }
 
 bool write_all(int fd, std::string_view bytes) {
@@ -116,9 +126,9 @@ void file_writer::annotate(const described& what) {
     if (!told_ && how_.digested) batch_ += " values=digest";
     if (!told_ || what.client != client_) append_field(batch_, "client", what.client);
     if (!told_ || what.source != source_) append_field(batch_, "source", what.source);
-    if (!told_ || what.session != session_) append_field(batch_, "session", std::to_string(what.session));
+    if (!told_ || what.session != session_) append_number(batch_, "session", static_cast<std::int64_t>(what.session));
     append_field(batch_, "pattern", what.pattern);
-    append_field(batch_, "ms", std::to_string(what.wall_ms));
+    append_number(batch_, "ms", what.wall_ms);
     batch_ += "\r\n";
     client_ = what.client;
     source_ = what.source;

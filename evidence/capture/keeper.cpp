@@ -121,39 +121,24 @@ bool keeper::take(worker& from, std::int64_t now_ms) {
 }
 
 void keeper::take_command(worker& from, const capture_message& message) {
-  waiting made;
-  made.head = message;
   const char* at = reinterpret_cast<const char*>(&message) + sizeof message;
-  std::memcpy(&made.of, at, sizeof made.of);
-  made.arguments.assign(at + sizeof made.of, message.size - sizeof message - sizeof made.of);
-  from.bytes += made.arguments.size();
-  if (from.unanswered.empty()) from.oldest = message.number;
-  from.unanswered.insert_or_assign(message.number, std::move(made));
-  while (from.bytes > waiting_bytes_max) forget_oldest(from);
-}
-
-// Numbers follow one another, so the oldest is found by counting on.
-void keeper::forget_oldest(worker& from) {
-  while (!from.unanswered.empty()) {
-    const auto found = from.unanswered.find(from.oldest++);
-    if (found == from.unanswered.end()) continue;
-    from.bytes -= found->second.arguments.size();
-    from.unanswered.erase(found);
+  capture_command of;
+  std::memcpy(&of, at, sizeof of);
+  from.waits.put(message, of, {at + sizeof of, message.size - sizeof message - sizeof of});
+  while (from.waits.bytes() > waiting_bytes_max && from.waits.forget_oldest()) {
     how_.status->capture_dropped[static_cast<std::size_t>(drop_reason::unanswered)].fetch_add(1);
-    return;
   }
 }
 
 void keeper::take_outcome(worker& from, const capture_message& message) {
-  auto found = from.unanswered.extract(message.number);
-  if (found.empty()) return;
-  from.bytes -= found.mapped().arguments.size();
-  if (message.kind != capture_message::what::executed) return;
-  if (from.in_transaction) {
-    from.transaction.push_back(std::move(found.mapped()));
-  } else {
-    write(found.mapped());
-  }
+  from.waits.take(message.number, [&](waiting& found) {
+    if (message.kind != capture_message::what::executed) return;
+    if (from.in_transaction) {
+      from.transaction.push_back(std::move(found));
+    } else {
+      write(found);
+    }
+  });
 }
 
 void keeper::write(const waiting& what) {
@@ -194,12 +179,14 @@ void keeper::write(const waiting& what) {
     digest_.append(encoded_, argument);
     encoded_ += "\r\n";
   }
-  attribution::address source;
-  source.v6 = what.head.v6;
-  source.bytes = what.of.source;
+  if (source_text_.empty() || source_.v6 != what.head.v6 || source_.bytes != what.of.source) {
+    source_.v6 = what.head.v6;
+    source_.bytes = what.of.source;
+    source_text_ = source_.to_string();
+  }
   files_.write({.wall_ms = what.of.wall_ms,
                 .client = how_.registry->client_name(what.of.client),
-                .source = source.to_string(),
+                .source = source_text_,
                 .pattern = how_.registry->pattern_name(what.of.pattern),
                 .session = what.of.session,
                 .db = what.of.db},

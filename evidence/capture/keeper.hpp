@@ -15,13 +15,13 @@
 #include <mutex>
 #include <string>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "attribution/registry.hpp"
 #include "config/config.hpp"
 #include "evidence/capture/digest.hpp"
 #include "evidence/capture/file_writer.hpp"
+#include "evidence/capture/unanswered.hpp"
 #include "evidence/recorder/status.hpp"
 #include "proxy/session/capture_ring.hpp"
 #include "resp/command_table.hpp"
@@ -55,16 +55,9 @@ class keeper {
   bool drain(std::int64_t now_ms);
 
  private:
-  struct waiting {
-    session::capture_message head;
-    session::capture_command of;
-    std::string arguments;  // lengths, then bytes, as in the ring
-  };
   struct worker {
     session::capture_ring* ring = nullptr;
-    std::unordered_map<std::uint32_t, waiting> unanswered;
-    std::size_t bytes = 0;
-    std::uint32_t oldest = 0;
+    unanswered waits;
     std::vector<waiting> transaction;
     bool in_transaction = false;
     std::array<std::uint64_t, 3> dropped{};
@@ -74,7 +67,6 @@ class keeper {
   void take_command(worker& from, const session::capture_message& message);
   void take_outcome(worker& from, const session::capture_message& message);
   void write(const waiting& what);
-  void forget_oldest(worker& from);
   void count_drops(worker& from);
   void flush(std::int64_t now_ms);
 
@@ -84,6 +76,8 @@ class keeper {
   std::vector<worker> workers_;
   std::shared_ptr<const resp::command_table> table_;
   std::string encoded_;
+  attribution::address source_;  // the last one, and its text
+  std::string source_text_;
   std::vector<resp::arg_ref> refs_;
   std::vector<resp::key_ref> keys_;
   std::vector<bool> is_key_;

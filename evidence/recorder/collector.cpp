@@ -21,18 +21,14 @@ std::uint64_t advance(std::uint64_t& seen, std::uint64_t now) noexcept {
 }
 
 void take_half(session::write_sketch& half, ledger::write_sums& into) {
-  if (!half.used.load(std::memory_order_relaxed)) return;
-  const std::int64_t shortest = half.ttl_min_ms.load(std::memory_order_relaxed);
-  const std::int64_t longest = half.ttl_max_ms.load(std::memory_order_relaxed);
+  if (!half.used()) return;
+  const std::int64_t shortest = half.ttl_min_ms();
+  const std::int64_t longest = half.ttl_max_ms();
   if (shortest != 0) into.ttl_min_ms = std::min(into.ttl_min_ms.value_or(shortest), shortest);
   if (longest != 0) into.ttl_max_ms = std::max(into.ttl_max_ms.value_or(longest), longest);
-  for (std::size_t which = 0; which < attribution::ttl_classes; ++which) {
-    into.ttl.add(which, half.ttl_writes[which].load(std::memory_order_relaxed),
-                 half.ttl_bytes[which].load(std::memory_order_relaxed));
-  }
-  for (std::size_t index = 0; index < half.keys.size(); ++index) {
-    into.keys.raise({static_cast<std::uint16_t>(index), half.keys[index].load(std::memory_order_relaxed)});
-  }
+  half.each_class(
+      [&](std::size_t which, std::uint64_t writes, std::uint64_t bytes) { into.ttl.add(which, writes, bytes); });
+  half.each_key([&](session::write_sketch::place at) { into.keys.raise(at); });
   half.clear();
 }
 
@@ -130,7 +126,7 @@ void collector::take_writes(std::size_t worker, const names& with, bool other_ha
     if (seen.size() <= index) seen.resize(index + 1);
     session::write_cell& counts = cell.payload;
     const std::uint64_t writes = counts.writes.load(std::memory_order_acquire);
-    const std::uint64_t elements = counts.elements.load(std::memory_order_acquire);
+    const std::uint64_t elements = writes + counts.more_elements.load(std::memory_order_acquire);
     const std::uint64_t bytes = counts.bytes.load(std::memory_order_acquire);
     const std::uint64_t without_ttl = counts.without_ttl.load(std::memory_order_acquire);
     if (cell.number.load(std::memory_order_acquire) != number) return;
@@ -138,7 +134,8 @@ void collector::take_writes(std::size_t worker, const names& with, bool other_ha
     if (last.number != number) last = seen_write{.number = number};
     ledger::write_sums more;
     more.commands = advance(last.writes, writes);
-    more.elements = advance(last.elements, elements);
+    // A write of no element is counted in two steps: between them it looks like one more than there is.
+    if (static_cast<std::int64_t>(elements - last.elements) > 0) more.elements = advance(last.elements, elements);
     more.bytes = advance(last.bytes, bytes);
     more.without_ttl = advance(last.without_ttl, without_ttl);
     if (other_half || both) take_half(counts.halves[(epoch_ + 1) & 1], more);

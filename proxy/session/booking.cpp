@@ -15,7 +15,6 @@ void engine::state::prepare_booking(session& s, const resp::command_spec& spec, 
   if (found == nullptr || found->pattern != what.pattern || found->command != spec.id) {
     found = stats.writes.find(s.client, what.pattern, spec.id);
     s.last_series = found->pattern == what.pattern ? found : nullptr;
-    s.last_cell = 0;
   }
   out.series = found;
   out.bytes = what.bytes;
@@ -30,12 +29,17 @@ void engine::state::book(const slot& item) {
     return;
   }
   if (item.series == nullptr) return;
-  item.series->writes.add(1);
-  item.series->elements.add(item.elements);
-  item.series->bytes.add(item.bytes);
-  const bool without_ttl = (item.flags & slot::without_ttl) != 0;
-  if (without_ttl) item.series->without_ttl.add(1);
-  if (item.cell != 0) stats.evidence.book(item.cell, item.elements, item.bytes, without_ttl, item.traits);
+  booking& into = bookings.add(stats.evidence);
+  into.series = item.series;
+  into.bytes = item.bytes;
+  into.traits = item.traits;
+  into.elements = item.elements;
+  into.without_ttl = (item.flags & slot::without_ttl) != 0;
+  into.for_ledger = (item.flags & slot::for_ledger) != 0;
+  if (!into.for_ledger) return;
+  into.pattern = item.wrote;
+  into.command = item.command;
+  into.source = item.owner->who.source;
 }
 
 // For what no reply will come, or none that can be told from others.

@@ -128,6 +128,7 @@ void engine::state::make_runnable(session& s) {
 
 // Sends what a stream has to say; the counterpart that was held back for its sake goes on when it is drained.
 void engine::state::flush_stream(stream& which) {
+  settle_bookings();
   while (!which.out.empty() && !which.write_blocked_ && which.io != nullptr) {
     const std::string_view bytes = which.out.view();
     const std::ptrdiff_t taken = world.send(which, bytes);
@@ -198,6 +199,7 @@ void engine::begin_turn(steady_ns now, std::chrono::milliseconds wall) {
   state_->now = now;
   state_->wall = wall;
   state_->stats.turns.add(1);
+  state_->settle_bookings();
   state_->stats.evidence.use_epoch(state_->opts.upstream->evidence_epoch.load(std::memory_order_acquire));
   state_->take_posted();
   state_->run_timers();
@@ -227,6 +229,7 @@ void engine::end_turn() {
     e.release_due.clear();
     e.shed();
   } while (!e.runnable.empty() || !e.dirty.empty());
+  e.settle_bookings();
   e.session_objects -= e.graveyard.size();
   for (session* s : e.graveyard) delete s;
   e.graveyard.clear();

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "policy/evaluator.hpp"
+#include "proxy/session/booking_queue.hpp"
 #include "proxy/session/capture_ring.hpp"
 #include "proxy/session/engine.hpp"
 #include "proxy/session/session.hpp"
@@ -75,6 +76,7 @@ struct engine::state {
   std::shared_ptr<const policy::snapshot> snapshot;
   policy::evaluator evaluator;
   worker_stats stats;
+  booking_queue bookings;
   buffer_pool pool;
   timer_heap timers;
   steady_ns now = 0;
@@ -202,14 +204,17 @@ struct engine::state {
   // --- booking.cpp
   void book(const slot& item);
   void book_as_sent(slot& item);
+  void settle_bookings() {
+    if (!bookings.empty()) bookings.settle(stats.evidence);
+  }
   void count_ttl(const slot& item);
   void prepare_booking(session& s, const resp::command_spec& spec, const policy::command& what, bool without_ttl,
                        slot& out);
   void finish_booking(slot& item, const resp::reply_framer& framer);
 
   // --- evidence.cpp: what the ledger keeps of a write
-  void prepare_evidence(session& s, const resp::command_spec& spec, const resp::request& request,
-                        const policy::command& what, const ttl::plan& plan, slot& out);
+  void prepare_evidence(session& s, const resp::request& request, const policy::command& what, const ttl::plan& plan,
+                        slot& out);
   void note_connected(session& s);
 
   // --- capture.cpp: the commands themselves

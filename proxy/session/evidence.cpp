@@ -26,11 +26,11 @@ std::int64_t ttl_left(const ttl::plan& plan, const ttl::rule_set& rules) noexcep
 
 }  // namespace
 
-void engine::state::prepare_evidence(session& s, const resp::command_spec& spec, const resp::request& request,
-                                     const policy::command& what, const ttl::plan& plan, slot& out) {
+void engine::state::prepare_evidence(session& s, const resp::request& request, const policy::command& what,
+                                     const ttl::plan& plan, slot& out) {
   using attribution::distinct_keys;
-  s.last_cell = stats.evidence.cell_for({s.client, what.pattern, spec.id, true, s.who.source}, s.last_cell);
-  out.cell = s.last_cell;
+  out.flags |= slot::for_ledger;
+  out.wrote = what.pattern;
   const std::int64_t left = ttl_left(plan, *snapshot->ttl);
   out.traits.ttl_ms = left;
   out.traits.ttl_class = static_cast<std::uint8_t>(left > 0           ? attribution::ttl_class_of(left)
@@ -40,8 +40,11 @@ void engine::state::prepare_evidence(session& s, const resp::command_spec& spec,
   const distinct_keys::place first = distinct_keys::place_of(distinct_keys::hash_key(request[what.keys[0].index]));
   out.traits.key_index = first.index;
   out.traits.key_rank = first.rank;
+  if (what.keys.size() == 1) return;
   // A slot has room for one: the others count when they are sent.
-  for (const resp::key_ref& other : what.keys.subspan(1)) stats.evidence.note_key(out.cell, request[other.index]);
+  const cell_key key{out.series->client, what.pattern, out.command, true, s.who.source};
+  const std::uint32_t cell = out.series->note = stats.evidence.cell_for(key, out.series->note);
+  for (const resp::key_ref& other : what.keys.subspan(1)) stats.evidence.note_key(cell, request[other.index]);
 }
 
 void engine::state::note_connected(session& s) {

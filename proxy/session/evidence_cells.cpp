@@ -2,20 +2,10 @@
 
 namespace tidegate::session {
 
-namespace {
-
-void raise(write_sketch& in, attribution::distinct_keys::place at) noexcept {
-  std::atomic<std::uint8_t>& known = in.keys[at.index];
-  if (known.load(std::memory_order_relaxed) < at.rank) known.store(at.rank, std::memory_order_relaxed);
-}
-
-}  // namespace
-
 void evidence_cells::note_key(std::uint32_t cell, std::string_view key) noexcept {
   if (!writes_.alive(cell)) return;
-  write_sketch& half = writes_.get(cell).payload.halves[epoch_ & 1];
-  half.used.store(true, std::memory_order_relaxed);
-  raise(half, attribution::distinct_keys::place_of(attribution::distinct_keys::hash_key(key)));
+  using attribution::distinct_keys;
+  writes_.get(cell).payload.halves[epoch_ & 1].raise(distinct_keys::place_of(distinct_keys::hash_key(key)));
 }
 
 void evidence_cells::book(std::uint32_t cell, std::uint64_t elements, std::uint64_t bytes, bool without_ttl,
@@ -26,23 +16,17 @@ void evidence_cells::book(std::uint32_t cell, std::uint64_t elements, std::uint6
   found.used_in = epoch_;
   write_cell& into = found.payload;
   bump(into.writes, 1);
-  bump(into.elements, elements);
   bump(into.bytes, bytes);
+  // Modulo 2^64: a write of no element takes the one away again.
+  if (elements != 1) bump(into.more_elements, elements - 1);
   if (without_ttl) bump(into.without_ttl, 1);
   bump(class_writes_[traits.ttl_class], 1);
   bump(class_bytes_[traits.ttl_class], bytes);
 
   write_sketch& half = into.halves[epoch_ & 1];
-  half.used.store(true, std::memory_order_relaxed);
-  bump(half.ttl_writes[traits.ttl_class], 1);
-  bump(half.ttl_bytes[traits.ttl_class], bytes);
-  if (traits.key_rank != 0) raise(half, {traits.key_index, traits.key_rank});
-  if (traits.ttl_ms <= 0) return;
-  const std::int64_t shortest = half.ttl_min_ms.load(std::memory_order_relaxed);
-  if (shortest == 0 || traits.ttl_ms < shortest) half.ttl_min_ms.store(traits.ttl_ms, std::memory_order_relaxed);
-  if (traits.ttl_ms > half.ttl_max_ms.load(std::memory_order_relaxed)) {
-    half.ttl_max_ms.store(traits.ttl_ms, std::memory_order_relaxed);
-  }
+  half.add(traits.ttl_class, bytes);
+  if (traits.key_rank != 0) half.raise({traits.key_index, traits.key_rank});
+  if (traits.ttl_ms > 0) half.note_ttl(traits.ttl_ms);
 }
 
 std::uint32_t evidence_cells::connect(const cell_key& key) {

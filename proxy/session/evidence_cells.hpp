@@ -6,7 +6,7 @@
 // worker fills the half of its epoch; the reader takes the other one once the worker has acknowledged the next epoch.
 // Ownership: a worker_stats'. Invariants: (1) off (epoch 0) nothing is counted, and no memory is taken; (2) no half is
 // cleared while the worker may write it; (3) the sums over all cells equal those of write_counters. Cost: a booking is
-// about ten stores to lines of one cell; 3.1 KB a cell.
+// about ten stores to two lines of one cell, and one register; 256 bytes a cell, and see write_sketch.
 #pragma once
 
 #include <array>
@@ -16,43 +16,22 @@
 #include "attribution/distinct_keys.hpp"
 #include "attribution/ttl_class.hpp"
 #include "proxy/session/keyed_cells.hpp"
+#include "proxy/session/write_sketch.hpp"
 
 namespace tidegate::session {
 
 inline constexpr std::uint32_t evidence_cells_max = 16384;  // of all workers together
 
-// Adds without a lock prefix: one writer.
-inline void bump(std::atomic<std::uint64_t>& where, std::uint64_t n) noexcept {
-  where.store(where.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-}
-
-// What one bucket has of its own.
-struct write_sketch {
-  std::atomic<std::int64_t> ttl_min_ms{0}, ttl_max_ms{0};  // 0 = none was set
-  std::array<std::atomic<std::uint64_t>, attribution::ttl_classes> ttl_writes{}, ttl_bytes{};
-  std::array<std::atomic<std::uint8_t>, attribution::distinct_keys::registers> keys{};
-  std::atomic<bool> used{false};
-
-  void clear() noexcept {
-    ttl_min_ms.store(0, std::memory_order_relaxed);
-    ttl_max_ms.store(0, std::memory_order_relaxed);
-    for (auto& cell : ttl_writes) cell.store(0, std::memory_order_relaxed);
-    for (auto& cell : ttl_bytes) cell.store(0, std::memory_order_relaxed);
-    for (auto& cell : keys) cell.store(0, std::memory_order_relaxed);
-    used.store(false, std::memory_order_relaxed);
-  }
-};
-
+// With the cell's own words the counters of every write fill one line, and each half another.
 struct write_cell {
-  std::atomic<std::uint64_t> writes{0}, elements{0}, bytes{0}, without_ttl{0};
+  std::atomic<std::uint64_t> writes{0}, bytes{0}, without_ttl{0};
   std::array<write_sketch, 2> halves;
+  std::atomic<std::uint64_t> more_elements{0};  // than one a write
 
-  [[nodiscard]] bool may_go() const noexcept {
-    return !halves[0].used.load(std::memory_order_acquire) && !halves[1].used.load(std::memory_order_acquire);
-  }
+  [[nodiscard]] bool may_go() const noexcept { return !halves[0].used() && !halves[1].used(); }
   // After release stores: whoever reads a zero sees that the cell has no number.
   void clear() noexcept {
-    for (auto* counter : {&writes, &elements, &bytes, &without_ttl}) counter->store(0, std::memory_order_release);
+    for (auto* counter : {&writes, &bytes, &without_ttl, &more_elements}) counter->store(0, std::memory_order_release);
   }
 };
 
@@ -87,9 +66,21 @@ class evidence_cells {
     acknowledged_.store(wanted, std::memory_order_release);  // what was written before stands in the other half
   }
   [[nodiscard]] bool on() const noexcept { return epoch_ != 0; }
+  // known: the cell that was this key's the last time, or any other, or 0.
   [[nodiscard]] std::uint32_t cell_for(const cell_key& key, std::uint32_t known) {
-    if (writes_.alive(known)) return known;
+    if (writes_.is_for(known, key)) return known;
     return writes_.find(key, epoch_);
+  }
+  // A booking there, or wherever this number led once, will follow soon; and, when it is known to be the right one, at
+  // this register.
+  void prefetch_cell(std::uint32_t cell) const noexcept {
+    const auto* const at = writes_.candidate(cell);
+    if (at == nullptr) return;
+    __builtin_prefetch(at, 1);
+    __builtin_prefetch(&at->payload.halves[epoch_ & 1], 1);
+  }
+  void prefetch_register(std::uint32_t cell, std::uint16_t key_index) const noexcept {
+    writes_.get(cell).payload.halves[epoch_ & 1].prefetch(key_index);
   }
   void note_key(std::uint32_t cell, std::string_view key) noexcept;
   void book(std::uint32_t cell, std::uint64_t elements, std::uint64_t bytes, bool without_ttl,

@@ -196,7 +196,7 @@ engine::state::ruling engine::state::decide(session& s, const resp::command_spec
     }
   }
   if (spec.write || spec.cls == resp::command_class::script) prepare_booking(s, spec, what, without_ttl, item);
-  if (spec.write && stats.evidence.on()) prepare_evidence(s, spec, request, what, *planned, item);
+  if (spec.write && stats.evidence.on()) prepare_evidence(s, request, what, *planned, item);
   if (spec.write && opts.capture != nullptr) capture_sent(s, spec, request, what, item);
   return ruling::send;
 }

@@ -14,6 +14,7 @@
 #include <atomic>
 #include <bit>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -33,9 +34,7 @@ struct cell_key {
     words out{};
     out[0] = std::uint64_t{client} << 32 | pattern;
     out[1] = std::uint64_t{command} | std::uint64_t{has_source} << 16 | std::uint64_t{source.v6} << 17;
-    for (std::size_t byte = 0; byte < 16; ++byte) {
-      out[2 + byte / 8] |= std::uint64_t{source.bytes[byte]} << (8 * (byte % 8));
-    }
+    std::memcpy(&out[2], source.bytes.data(), source.bytes.size());
     return out;
   }
   [[nodiscard]] static cell_key unpacked(const words& from) noexcept {
@@ -45,9 +44,7 @@ struct cell_key {
     out.command = static_cast<std::uint16_t>(from[1]);
     out.has_source = (from[1] >> 16 & 1U) != 0;
     out.source.v6 = (from[1] >> 17 & 1U) != 0;
-    for (std::size_t byte = 0; byte < 16; ++byte) {
-      out.source.bytes[byte] = static_cast<std::uint8_t>(from[2 + byte / 8] >> (8 * (byte % 8)));
-    }
+    std::memcpy(out.source.bytes.data(), &from[2], out.source.bytes.size());
     return out;
   }
 };
@@ -60,10 +57,11 @@ class keyed_cells {
   static constexpr std::uint32_t capacity_min = 1024;
   static constexpr std::uint32_t idle_epochs = 6;
 
-  struct cell {
+  // A payload's first 24 bytes share the line of the words that find it.
+  struct alignas(64) cell {
     std::atomic<std::uint32_t> number{0};  // generation and index; 0 while it changes hands
+    std::uint32_t used_in = 0;             // epoch; the worker's own
     std::array<std::atomic<std::uint64_t>, 4> key{};
-    std::uint32_t used_in = 0;  // epoch; the worker's own
     Payload payload;
   };
 
@@ -88,6 +86,15 @@ class keyed_cells {
   }
   [[nodiscard]] bool alive(std::uint32_t number) const noexcept {
     return number != 0 && get(number).number.load(std::memory_order_relaxed) == number;
+  }
+  // The cell that this number may stand for still; null: it never stood for one.
+  [[nodiscard]] const cell* candidate(std::uint32_t number) const noexcept {
+    const std::uint32_t index = number & (capacity_max - 1);
+    return index < published_.load(std::memory_order_relaxed) ? &get_index(index) : nullptr;
+  }
+  // Whether this number stands for exactly this key.
+  [[nodiscard]] bool is_for(std::uint32_t number, const cell_key& key) const noexcept {
+    return alive(number) && holds(number & (capacity_max - 1), key.packed());
   }
   [[nodiscard]] cell& get(std::uint32_t number) const noexcept { return get_index(number & (capacity_max - 1)); }
   [[nodiscard]] std::uint32_t size() const noexcept { return used_; }

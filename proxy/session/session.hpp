@@ -77,7 +77,6 @@ class session : public stream {
   std::shared_ptr<client_share> share;
   // The last series used: most sessions write one pattern with one command many times.
   attribution::series* last_series = nullptr;
-  std::uint32_t last_cell = 0;        // … and where the evidence counted it
   std::uint64_t number = 0;           // for the capture, which keeps the order within a session
   bool captured = false;              // its name matches the capture's rule
   std::uint32_t connection_cell = 0;  // where the evidence counts that it is connected

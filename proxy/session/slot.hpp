@@ -39,6 +39,7 @@ struct slot {
     refused_exec = 256,  // EXEC that the proxy replaced by DISCARD
     booked = 512,        // already counted (a blocking write that is waiting)
     silenced = 1024,     // SUBSCRIBE under CLIENT REPLY: confirmations come, a refusal does not
+    for_ledger = 2048,   // books for the evidence, too: under the pattern `wrote`
   };
 
   session* owner = nullptr;
@@ -51,7 +52,7 @@ struct slot {
   std::uint32_t elements = 0;
   std::uint32_t extra = 0;
   std::uint32_t pattern = 0;
-  std::uint32_t cell = 0;  // of the evidence; 0 = none is kept
+  std::uint32_t wrote = 0;
   std::uint16_t command = 0;
   std::uint16_t flags = 0;
   slot_kind kind = slot_kind::reply;

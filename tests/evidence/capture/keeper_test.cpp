@@ -82,6 +82,27 @@ TEST_F(keeping, WritesWhatWasExecutedInTheOrderOfTheOutcomes) {
   EXPECT_EQ(status_.capture_records.load(), 2U);
 }
 
+TEST_F(keeping, WritesWhatBlockedWhileManyOthersWereAnswered) {
+  keeper one = made();
+  const auto waits = send({"BLPOP", "k", "0"});
+  const auto refused = send({"BLPOP", "l", "0"});
+  const std::uint32_t others = 2 * unanswered::places + 3;
+  for (std::uint32_t number = 0; number < others; ++number) {
+    ring_.push(what::executed, send({"SET", "a", std::to_string(number)}));
+    if (number % 1000 == 0) (void)one.drain(1);
+  }
+  ring_.push(what::forgotten, refused);
+  ring_.push(what::executed, waits);
+  ring_.push(what::executed, waits);  // once is enough
+  while (one.drain(1)) {
+  }
+  const lines found = written();
+  ASSERT_EQ(found.size(), others + 1);
+  EXPECT_EQ(found[0], "SET a 0");
+  EXPECT_EQ(found[others - 1], "SET a " + std::to_string(others - 1));
+  EXPECT_EQ(found.back(), "BLPOP k 0");
+}
+
 TEST_F(keeping, PutsATransactionBetweenMultiAndExec) {
   keeper one = made();
   const auto first = send({"SET", "a", "1"});
