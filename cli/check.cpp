@@ -5,6 +5,7 @@
 
 #include "cli/command_line.hpp"
 #include "proxy/net/control_connection.hpp"
+#include "proxy/net/tls_files.hpp"
 
 namespace tidegate::cli {
 namespace {
@@ -70,7 +71,8 @@ int check(const check_options& how, const look_at& look, std::ostream& out) {
   if (!loaded) {
     found.mistakes = loaded.error();
   } else {
-    if (!how.offline) look_upstream(**loaded, look, found);
+    found.mistakes = net::mistakes_of_tls_files(**loaded);
+    if (!how.offline && found.mistakes.empty()) look_upstream(**loaded, look, found);
   }
   if (how.format == output_format::json) {
     print_json(found, how.config_path, out);

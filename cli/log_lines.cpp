@@ -33,17 +33,44 @@ std::string_view name_of(spdlog::level::level_enum level) {
   }
 }
 
+// Bytes of the UTF-8 sequence at the front (RFC 3629, section 4); 0 = it is none.
+std::size_t sequence_size(std::string_view text) {
+  const auto byte = [text](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.size() < size) return 0;
+  for (std::size_t at = 1; at < size; ++at) {
+    if ((byte(at) & 0xc0) != 0x80) return 0;
+  }
+  if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90)) return 0;  // longer than need be
+  return (first == 0xed && byte(1) > 0x9f) || (first == 0xf4 && byte(1) > 0x8f) ? 0 : size;
+}
+
+// What a terminal obeys or hides behind: C0 and C1 controls, line and paragraph separators, marks of direction.
+bool is_command_to_a_terminal(std::string_view sequence) {
+  if (sequence.size() == 1) return static_cast<unsigned char>(sequence[0]) < 0x20 || sequence[0] == 0x7f;
+  if (sequence.size() == 2) return sequence[0] == '\xc2' && static_cast<unsigned char>(sequence[1]) < 0xa0;
+  if (!sequence.starts_with("\xe2\x80") && !sequence.starts_with("\xe2\x81")) return false;
+  const auto last = static_cast<unsigned char>(sequence[2]);
+  return sequence[1] == '\x80' ? last == 0x8e || last == 0x8f || (last >= 0xa8 && last <= 0xae)
+                               : last >= 0xa6 && last <= 0xa9;
+}
+
 }  // namespace
 
 void text_lines::format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) {
   std::string line = fmt::format("{} {:<5} ", stamp(message.time), name_of(message.level));
-  for (const char c : message.payload) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
-      line += fmt::format("\\x{:02x}", byte);
+  std::string_view rest(message.payload.data(), message.payload.size());
+  while (!rest.empty()) {
+    const std::size_t known = sequence_size(rest);
+    const std::string_view sequence = rest.substr(0, known == 0 ? 1 : known);
+    if (known == 0 || is_command_to_a_terminal(sequence)) {
+      for (const char c : sequence) line += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
     } else {
-      line += c;
+      line += sequence;
     }
+    rest.remove_prefix(sequence.size());
   }
   line += '\n';
   out.append(line.data(), line.data() + line.size());
@@ -53,7 +80,7 @@ void json_lines::format(const spdlog::details::log_msg& message, spdlog::memory_
   const nlohmann::ordered_json document{{"time", stamp(message.time)},
                                         {"level", name_of(message.level)},
                                         {"message", std::string_view(message.payload.data(), message.payload.size())}};
-  std::string line = document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  std::string line = document.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace);
   line += '\n';
   out.append(line.data(), line.data() + line.size());
 }

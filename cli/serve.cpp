@@ -12,7 +12,9 @@
 #include "cli/abort_stack.hpp"
 #include "cli/check.hpp"
 #include "cli/command_line.hpp"
+#include "cli/held_signals.hpp"
 #include "cli/log_lines.hpp"
+#include "cli/privileges.hpp"
 #include "cli/serve_evidence.hpp"
 #include "config/load.hpp"
 #include "evidence/audit/cap_file.hpp"
@@ -86,6 +88,10 @@ admin::sources sources_of(const net::server& workers, net::control_thread& contr
   from.audit = {.refused = [&control](const audit::refusal& one) { control.audit().refused(one); },
                 .tell = [&control](const audit::told& one) { return control.audit().tell(one); }};
   from.loop_stalls = [&control] { return control.loop_stalls(); };
+  from.reloads = [&control] {
+    const net::reload_counts counted = control.reloads();
+    return admin::reload_totals{.done = counted.done, .refused = counted.refused};
+  };
   from.forecast = [&ahead] { return ahead.now(); };
   from.tls = [&workers] {
     const net::server::tls_stats seen = workers.tls();
@@ -117,7 +123,7 @@ std::expected<void, std::string> open_admin(admin::admin_server& side, bool take
   return started;
 }
 
-int run(const std::shared_ptr<const config::config>& config, std::ostream& out) {
+int run(const std::shared_ptr<const config::config>& config, held_signals& signals, std::ostream& out) {
   auto before = net::predecessor::find(config->listen);
   if (!before) {
     spdlog::error("cannot start: {}", before.error());
@@ -147,6 +153,7 @@ int run(const std::shared_ptr<const config::config>& config, std::ostream& out) 
                                           .let_go = [&admin_side] { admin_side->stop(); }};
   evidence.listen(controlled);
   net::control_thread control(std::move(controlled), workers);
+  signals.let_go();
   evidence.start(*config, workers, control, base, upstream);
   const auto give_up = [&](const std::string& why) {
     spdlog::error("cannot start: {}", why);
@@ -180,12 +187,20 @@ int run(const std::shared_ptr<const config::config>& config, std::ostream& out) 
 
 }  // namespace
 
-int serve(const std::string& config_path, std::ostream& out) {
+int serve(const serve_options& how, std::ostream& out) {
+  held_signals signals;
+  if (!how.user.empty()) {
+    if (const auto done = become(how.user); !done) {
+      set_up_log({});
+      spdlog::error("cannot start: --user {}: {}", how.user, done.error());
+      return 1;
+    }
+  }
   // No core dump and no debugger of the same user: memory holds keys and passwords.
   ::prctl(PR_SET_DUMPABLE, 0);
   print_stack_on_abort();
   std::vector<config::mistake> warnings;
-  const auto loaded = config::load_file(config_path, &warnings);
+  const auto loaded = config::load_file(how.config_path, &warnings);
   if (!loaded) {
     set_up_log({});
     for (const config::mistake& mistake : loaded.error()) spdlog::error("{}", mistake.to_string());
@@ -194,16 +209,18 @@ int serve(const std::string& config_path, std::ostream& out) {
   }
   set_up_log((*loaded)->log);
   for (const config::mistake& warning : warnings) spdlog::warn("{}", warning.to_string());
+  if (is_root()) spdlog::warn("running as root, which is never needed: use a user of its own, or --user NAME");
   spdlog::info("tidegate {} with {} worker(s)", admin::version_text, (*loaded)->workers);
-  return run(*loaded, out);
+  return run(*loaded, signals, out);
 }
 
 void add_serve(CLI::App& app, chosen_command& chosen) {
-  auto path = std::make_shared<std::string>();
+  auto how = std::make_shared<serve_options>();
   CLI::App* command = app.add_subcommand("serve", "Serve clients until SIGTERM; SIGHUP or a changed file reloads.");
-  command->add_option("-c,--config", *path, "The configuration")->required()->type_name("FILE");
+  command->add_option("-c,--config", how->config_path, "The configuration")->required()->type_name("FILE");
   command->footer("Example:\n  tidegate serve -c /etc/tidegate/tidegate.yaml");
-  command->callback([path, &chosen] { chosen.run = [path] { return serve(*path, std::cout); }; });
+  command->add_option("--user", how->user, "Started as root: the user to go on as, for good")->type_name("NAME");
+  command->callback([how, &chosen] { chosen.run = [how] { return serve(*how, std::cout); }; });
 }
 
 }  // namespace tidegate::cli

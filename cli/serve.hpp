@@ -9,7 +9,11 @@
 
 namespace tidegate::cli {
 
+struct serve_options {
+  std::string config_path;
+  std::string user;  // to go on as when started as root; empty = as who started it
+};
 // Exit status: 0 after a drain, 1 if it could not start. One line on `out` says where it listens, once it does.
-[[nodiscard]] int serve(const std::string& config_path, std::ostream& out);
+[[nodiscard]] int serve(const serve_options& how, std::ostream& out);
 
 }  // namespace tidegate::cli

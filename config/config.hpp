@@ -2,10 +2,11 @@
 //
 // Thread safety: immutable once loaded; shared as std::shared_ptr<const config>.
 // Ownership: plain values, no file is open. Secrets are here in the clear: never log, print or serialise a whole
-// config. Invariants: (1) loaded without a mistake, or not at all; (2) rates and bursts are above zero, burst at least
-// 1, shares from 0 to 1; (3) names of rules and users, TTL patterns and listening addresses are unique; (4) `until`
-// lies in 1970-2200, so that it can be compared in nanoseconds; (5) list sizes are bounded (config/sections.hpp). Cost:
-// built at start and reload only. Units: std::chrono for durations, bytes for sizes; rates are units a second.
+// config; they are wiped with the values that hold them. Invariants: (1) loaded without a mistake, or not at all; (2)
+// rates and bursts are above zero, burst at least 1, shares from 0 to 1; (3) names of rules and users, TTL patterns and
+// listening addresses are unique; (4) `until` lies in 1970-2200, so that it can be compared in nanoseconds; (5) list
+// sizes are bounded (config/sections.hpp). Cost: built at start and reload only. Units: std::chrono for durations,
+// bytes for sizes; rates are units a second.
 #pragma once
 
 #include <chrono>
@@ -13,6 +14,8 @@
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "config/wipe.hpp"
 
 namespace tidegate::config {
 
@@ -36,6 +39,7 @@ struct listener {
 struct credentials {
   std::string username;  // empty = default user, AUTH with one argument
   std::string password;
+  ~credentials() { wipe(password); }
 };
 
 enum class pooling : std::uint8_t { multiplex, session };
@@ -55,11 +59,13 @@ struct upstream {
   milliseconds queue_timeout{1000};
   milliseconds silence{30000};
   std::uint64_t maxmemory = 0;  // 0 = from INFO
+  std::uint32_t line = 0;       // of the url
 };
 
 struct user {
   std::string name;
   std::string password;
+  ~user() { wipe(password); }
 };
 
 struct memory_bounds {
@@ -72,6 +78,7 @@ struct admin {
   std::uint16_t port = 9121;
   std::string token;
   bool enabled = true;
+  ~admin() { wipe(token); }
 };
 
 enum class identity_source : std::uint8_t { client_name, username, tls_subject, source, library };

@@ -1,5 +1,6 @@
 #include "config/load.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -95,6 +96,7 @@ loaded_or_mistakes load(std::string_view yaml, const std::string& path, std::opt
   auto parsed = parse_document(yaml);
   if (!parsed) return std::unexpected(std::vector<mistake>{{path, parsed.error().line, {}, parsed.error().text}});
   reading in(path, mode);
+  if (mode && (*mode & S_IWOTH) != 0) in.book(1, {}, "anybody may write this file; run chmod o-w on it");
   if (parsed->root == nullptr || parsed->root->kind == node_kind::null) {
     in.book(1, {}, "the file says nothing; write at least listen: and upstream:");
     return std::unexpected(in.take_mistakes());
@@ -124,12 +126,14 @@ loaded_or_mistakes load_text(std::string_view yaml, const std::string& path, std
 }
 
 loaded_or_mistakes load_file(const std::string& path, std::vector<mistake>* warnings) {
-  const auto file = read_whole(path, text_bytes_max);
+  auto file = read_whole(path, text_bytes_max);
   if (!file) {
     return std::unexpected(
         std::vector<mistake>{{path, 0, {}, "cannot be read: " + file.error() + "; correct the path (-c FILE)"}});
   }
-  return load(file->text, path, file->mode, warnings);
+  auto loaded = load(file->text, path, file->mode, warnings);
+  wipe(file->text);
+  return loaded;
 }
 
 }  // namespace tidegate::config

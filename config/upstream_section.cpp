@@ -40,6 +40,7 @@ void read_url(reading& in, const place& at, upstream& out) {
   out.host = std::move(parsed->host);
   out.port = parsed->port;
   out.tls = parsed->tls;
+  out.line = at.line;
   if (parsed->ca.empty()) return;
   out.ca = in.resolved(parsed->ca);
   in.ca_file(at, out.ca);

@@ -26,14 +26,14 @@ void session_machine(benchmark::State& state, policy_is policy) {
                                  .commands = resp::command_table::builtin()};
   session::steady_ns now = 1'000'000'000'000;
   session::testing_support::quiet_world world;
-  std::atomic<std::uint64_t> held{0};
+  session::memory_held held;
   session::engine_options options;
   const auto config =
       policy == policy_is::on ? session::testing_support::steady_config() : std::make_shared<const config::config>();
   options.snapshot = policy::make_snapshot(config, base, 1, now);
   options.registry = base.registry;
   options.upstream = std::make_shared<session::upstream_state>();
-  options.bytes_held = &held;
+  options.held = &held;
   session::engine machine(std::move(options), world);
 
   const auto begin_turn = [&] {

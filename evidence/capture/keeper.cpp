@@ -80,7 +80,15 @@ bool keeper::drain(std::int64_t now_ms) {
     count_drops(one);
   }
   flush(now_ms);
+  warn_of_values(now_ms);
   return any;
+}
+
+void keeper::warn_of_values(std::int64_t now_ms) {
+  if (!how_.rules.values || how_.rules.sample < 1.0 || now_ms < warn_at_ms_) return;
+  warn_at_ms_ = now_ms + std::chrono::milliseconds(warn_interval).count();
+  spdlog::warn("capture: values are kept in {}, and may be personal data; `values: false` and a restart end it",
+               how_.rules.directory);
 }
 
 // A bounded number of messages a call: files are flushed in between.

@@ -31,6 +31,7 @@ namespace tidegate::capture {
 inline constexpr std::size_t waiting_bytes_max = 64UL << 20;
 inline constexpr std::chrono::milliseconds poll_interval{10};
 inline constexpr std::chrono::milliseconds retry_interval{5000};
+inline constexpr std::chrono::milliseconds warn_interval{60'000};  // of values that are kept
 
 struct keeper_options {
   config::capture rules;
@@ -69,6 +70,7 @@ class keeper {
   void write(const waiting& what);
   void count_drops(worker& from);
   void flush(std::int64_t now_ms);
+  void warn_of_values(std::int64_t now_ms);
 
   keeper_options how_;
   digest digest_;
@@ -82,6 +84,7 @@ class keeper {
   std::vector<resp::key_ref> keys_;
   std::vector<bool> is_key_;
   std::int64_t retry_at_ms_ = 0;
+  std::int64_t warn_at_ms_ = 0;
   std::string trouble_;
   std::mutex mutex_;  // guards stopping_; no worker takes it
   std::condition_variable changed_;

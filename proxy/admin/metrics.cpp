@@ -264,6 +264,11 @@ std::vector<MetricFamily> metrics::Collect() const {
   add_evidence(out, from_.evidence);
   add_forecast(out, from_.forecast ? from_.forecast() : forecast::forecast{});
   add_build(out, all);
+  const reload_totals reloads = from_.reloads ? from_.reloads() : reload_totals{};
+  out.family("tidegate_config_reloads_total", "Reloads of the configuration, by result; a refused one changes nothing.",
+             MetricType::Counter);
+  out.sample(static_cast<double>(reloads.done), {{"result", "done"}});
+  out.sample(static_cast<double>(reloads.refused), {{"result", "refused"}});
   for (MetricFamily& family : process_metrics()) out.families().push_back(std::move(family));
   return std::move(out.families());
 }

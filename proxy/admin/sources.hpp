@@ -30,6 +30,10 @@ struct tls_counts {
   std::uint64_t accept_errors = 0;
 };
 
+struct reload_totals {
+  std::uint64_t done = 0, refused = 0;
+};
+
 // What a client did from one address.
 struct source_row {
   std::string address;
@@ -60,6 +64,7 @@ struct sources {
   std::function<std::string()> not_ready;      // why /readyz says 503; empty = ready
   std::function<tls_counts()> tls;             // may be empty
   std::function<std::uint64_t()> loop_stalls;  // may be empty
+  std::function<reload_totals()> reloads;      // may be empty
   std::function<std::vector<source_row>(std::string_view client)> client_sources;  // empty = not known
   std::int64_t started_at_ms = 0;  // Unix time; tells a screen that counters began anew
   cap_access caps;

@@ -1,5 +1,6 @@
 #include "proxy/net/control_thread.hpp"
 
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -15,8 +16,10 @@
 #include "proxy/net/control_connection.hpp"
 #include "proxy/net/file_watch.hpp"
 #include "proxy/net/loop_watchdog.hpp"
+#include "proxy/net/memory_return.hpp"
 #include "proxy/net/service_manager.hpp"
 #include "proxy/net/takeover.hpp"
+#include "proxy/net/tls_files.hpp"
 
 namespace tidegate::net {
 namespace asio = boost::asio;
@@ -27,6 +30,7 @@ namespace {
 
 constexpr milliseconds watch_interval{1000};
 constexpr milliseconds drain_tick{20};
+constexpr milliseconds reload_rest{50};
 
 limiter::steady_ns now_ns() {
   return steady_clock::now().time_since_epoch().count();
@@ -91,6 +95,7 @@ struct control_thread::state {
         tick(context),
         drain_timer(context),
         watch_timer(context),
+        hangup_timer(context),
         loops(served.workers()),
         current(given.snapshot),
         loaded(given.snapshot->config),
@@ -105,8 +110,10 @@ struct control_thread::state {
   handover::events handover_events();
   void wait_for_signal();
   void on_signal(int number);
+  void reload_soon();
   void watch_files();
   void watch_loops();
+  void give_memory_back();
   void blame(const loop_watchdog::finding& found);
   void reload(const char* cause);
   void publish(std::shared_ptr<const config::config> config);
@@ -122,10 +129,13 @@ struct control_thread::state {
   server& workers;
   asio::io_context context{1};
   asio::signal_set signals;
-  asio::steady_timer tick, drain_timer, watch_timer;
+  asio::steady_timer tick, drain_timer, watch_timer, hangup_timer;
+  steady_clock::time_point reloaded_at;
+  bool reload_due = false;
   file_watch files;
   loop_watchdog loops;
-  attribution::single_writer_counter loop_stalls;
+  memory_return freed;
+  attribution::single_writer_counter loop_stalls, reloads_done, reloads_refused;
 
   mutable std::mutex mutex;  // guards `current` and `draining`; control plane only
   std::shared_ptr<const policy::snapshot> current;
@@ -186,7 +196,7 @@ void control_thread::state::wait_for_signal() {
 
 void control_thread::state::on_signal(int number) {
   if (number == SIGHUP) {
-    reload("SIGHUP");
+    reload_soon();
   } else if (!draining) {
     begin_drain();
   } else {
@@ -195,13 +205,32 @@ void control_thread::state::on_signal(int number) {
   }
 }
 
+// However many signals come, one reload in `reload_rest`, and always one after the last of them.
+void control_thread::state::reload_soon() {
+  if (reload_due) return;
+  reload_due = true;
+  hangup_timer.expires_at(reloaded_at + reload_rest);  // may have passed: then at once
+  hangup_timer.async_wait([this](boost::system::error_code error) {
+    if (error) return;
+    reload_due = false;
+    reload("SIGHUP");
+    reloaded_at = steady_clock::now();
+  });
+}
+
 void control_thread::state::watch_files() {
   tick.expires_after(watch_interval);
   tick.async_wait([this](boost::system::error_code error) {
     if (error) return;
     if (files.changed()) reload("a changed file");
+    give_memory_back();
     watch_files();
   });
+}
+
+void control_thread::state::give_memory_back() {
+  if (!freed.due(workers.clients(), static_cast<std::int64_t>(workers.bytes_held()))) return;
+  ::malloc_trim(0);
 }
 
 void control_thread::state::watch_loops() {
@@ -240,9 +269,11 @@ void control_thread::state::reload(const char* cause) {
   std::vector<config::mistake> warnings;
   auto wanted = config::load_file(given.config_path, &warnings);
   for (const config::mistake& warning : warnings) spdlog::warn("{}", warning.to_string());
-  if (!wanted) {
-    for (const config::mistake& mistake : wanted.error()) spdlog::error("{}", mistake.to_string());
-    spdlog::error("the configuration has {} mistake(s): nothing changed", wanted.error().size());
+  const std::vector<config::mistake> mistakes = wanted ? mistakes_of_tls_files(**wanted) : wanted.error();
+  if (!mistakes.empty()) {
+    for (const config::mistake& mistake : mistakes) spdlog::error("{}", mistake.to_string());
+    spdlog::error("the configuration has {} mistake(s): nothing changed", mistakes.size());
+    reloads_refused.add(1);
     return;
   }
   for (const std::string& sentence : needs_restart(*loaded, **wanted)) spdlog::warn("{}", sentence);
@@ -253,6 +284,7 @@ void control_thread::state::reload(const char* cause) {
   publish(next);
   upstream.reconfigure(next->upstream);
   spdlog::info("configuration in force: generation {}", current->generation);
+  reloads_done.add(1);
   if (given.watch_changes) given.watch_changes("reload", "generation " + std::to_string(current->generation));
 }
 
@@ -393,6 +425,10 @@ audit_trail& control_thread::audit() noexcept {
 
 std::uint64_t control_thread::loop_stalls() const noexcept {
   return state_->loop_stalls.load();
+}
+
+reload_counts control_thread::reloads() const noexcept {
+  return {.done = state_->reloads_done.load(), .refused = state_->reloads_refused.load()};
 }
 
 const session::counter_map& control_thread::own_commands() const noexcept {

@@ -32,6 +32,11 @@ struct serving_state {
   std::string reason;  // why not
 };
 
+// Of the configuration, by signal or changed file.
+struct reload_counts {
+  std::uint64_t done = 0, refused = 0;
+};
+
 class control_thread {
  public:
   struct options {
@@ -66,6 +71,7 @@ class control_thread {
   [[nodiscard]] const session::counter_map& own_commands() const noexcept;
   // How often a worker's loop stood still (loop_watchdog.hpp).
   [[nodiscard]] std::uint64_t loop_stalls() const noexcept;
+  [[nodiscard]] reload_counts reloads() const noexcept;
   // What people put in front of the configured limits.
   [[nodiscard]] cap_keeper& caps() noexcept;
   [[nodiscard]] audit_trail& audit() noexcept;

@@ -76,7 +76,7 @@ struct server::state {
       engine.snapshot = opts.snapshot;
       engine.registry = opts.registry;
       engine.upstream = opts.upstream;
-      engine.bytes_held = &bytes_held;
+      engine.held = &held;
       if (i < opts.captures.size()) engine.capture = opts.captures[i];
       workers.push_back(std::make_unique<worker>(std::move(engine), shared));
     }
@@ -89,7 +89,7 @@ struct server::state {
   options opts;
   std::shared_ptr<const config::config> config;  // what was bound at start
   admission shared;
-  std::atomic<std::uint64_t> bytes_held{0};
+  session::memory_held held;
   tls_contexts contexts;
   std::vector<std::uint16_t> ports;
   // Second descriptors of every listening socket, to pass on; they keep a socket open, so draining closes them.
@@ -274,6 +274,14 @@ std::uint64_t server::accept_errors() const noexcept {
   std::uint64_t sum = 0;
   for (const auto& w : state_->workers) sum += w->accept_errors();
   return sum;
+}
+
+std::int64_t server::clients() const noexcept {
+  return state_->shared.clients.load(std::memory_order_relaxed);
+}
+
+std::uint64_t server::bytes_held() const noexcept {
+  return state_->held.total();
 }
 
 }  // namespace tidegate::net

@@ -69,6 +69,8 @@ class server {
   };
   [[nodiscard]] tls_stats tls() const noexcept;
   [[nodiscard]] std::uint64_t accept_errors() const noexcept;
+  [[nodiscard]] std::int64_t clients() const noexcept;  // connections, those that still shake hands too
+  [[nodiscard]] std::uint64_t bytes_held() const noexcept;
 
  private:
   struct state;

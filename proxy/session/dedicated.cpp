@@ -200,6 +200,7 @@ void engine::state::consider_release(session& s) {
 void engine::state::forget_own(session& s) {
   s.own = nullptr;
   stats.dedicated.subtract(s.own_reason);
+  account(s);
 }
 
 void engine::state::release_own(session& s) {

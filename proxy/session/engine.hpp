@@ -18,6 +18,7 @@
 
 #include "attribution/identity.hpp"
 #include "policy/snapshot.hpp"
+#include "proxy/session/memory_held.hpp"
 #include "proxy/session/shell.hpp"
 #include "proxy/session/stream.hpp"
 #include "proxy/session/worker_stats.hpp"
@@ -55,8 +56,8 @@ struct engine_options {
   std::shared_ptr<const policy::snapshot> snapshot;
   std::shared_ptr<attribution::registry> registry;
   std::shared_ptr<upstream_state> upstream;
-  capture_ring* capture = nullptr;                   // null = nothing is captured
-  std::atomic<std::uint64_t>* bytes_held = nullptr;  // of all workers, against memory.total
+  capture_ring* capture = nullptr;  // null = nothing is captured
+  memory_held* held = nullptr;      // null = memory.total is not watched
 };
 
 // What an engine holds at this moment: for tests and for those who look for a leak.

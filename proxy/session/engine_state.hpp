@@ -308,6 +308,7 @@ struct engine::state {
     std::uint32_t db = 0;
     std::uint8_t protocol = 0;
     bool has_auth = false, has_name = false;
+    ~exchange_request() { config::wipe(secret); }
   };
   std::unordered_map<const session*, exchange_request> pending_exchanges;
 

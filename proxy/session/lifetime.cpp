@@ -7,22 +7,28 @@
 namespace tidegate::session {
 
 void engine::state::account(session& s) {
-  if (opts.bytes_held == nullptr) return;
-  const std::uint64_t held = s.out.size() + s.held.size() + s.local.size();
+  if (opts.held == nullptr) return;
+  // What leaves at the end of the turn is not held.
+  const bool stuck = s.own != nullptr && (s.own->write_blocked_ || s.own->io == nullptr);
+  const std::uint64_t unsent = stuck ? s.own->out.size() : 0;
+  const std::uint64_t held = s.out.size() + s.held.size() + s.local.size() + unsent;
   if (held == s.accounted) return;
-  opts.bytes_held->fetch_add(held - s.accounted, std::memory_order_relaxed);
+  opts.held->change(opts.worker, s.accounted, held);
   s.accounted = held;
 }
 
-// Over the total: the session that holds most goes, not the service.
+// Over the total: the session that holds most goes, not the service. Where it is another worker's it goes at that
+// worker's next turn.
 void engine::state::shed() {
-  if (opts.bytes_held == nullptr) return;
-  while (opts.bytes_held->load(std::memory_order_relaxed) > config().memory.total) {
+  if (opts.held == nullptr) return;
+  while (opts.held->total() > config().memory.total) {
     session* greediest = nullptr;
     for (session* s = sessions; s != nullptr; s = s->next) {
       if (s->accounted > 0 && (greediest == nullptr || s->accounted > greediest->accounted)) greediest = s;
     }
-    if (greediest == nullptr) return;
+    const std::uint64_t most = greediest == nullptr ? 0 : greediest->accounted;
+    opts.held->lower_to(opts.worker, most);
+    if (most == 0 || !opts.held->is_greediest(opts.worker, most)) return;
     stats.client_errors.add(static_cast<std::uint64_t>(client_error::memory));
     close_session(*greediest, close_how::reset);
   }
@@ -55,7 +61,6 @@ void engine::state::close_session(session& s, close_how how) {
   s.out.clear();
   s.held.clear();
   s.local.clear();
-  account(s);
   drop_parser(s);
   leave_group(s);
   settle_opened(s);
@@ -63,6 +68,7 @@ void engine::state::close_session(session& s, close_how how) {
   s.named = false;
   stats.evidence.disconnect(std::exchange(s.connection_cell, 0));
   if (s.own != nullptr) part_from_own(s);
+  account(s);
   if (s.in_flight == 0) bury(s);
 }
 

@@ -76,7 +76,9 @@ void engine::state::finish_exchange(session& s, upstream_connection& c, const sl
   if (asked.has_auth) {
     s.user = c.user = asked.user;
     s.who.username = asked.user;
-    secrets[asked.user] = asked.secret;
+    std::string& kept = secrets[asked.user];
+    config::wipe(kept);
+    kept = asked.secret;
   }
   if (asked.has_name) {
     s.name = c.name = asked.name;

@@ -51,6 +51,19 @@ TEST_F(Check, NamesTheLineAndTheKeyOfAMistake) {
   EXPECT_EQ(looks_, 0) << "what cannot be served is not tried out";
 }
 
+TEST_F(Check, TriesTheCertificatesThatServingWouldNeed) {
+  const std::string pem = testing::TempDir() + "tidegate-check-" + std::to_string(::getpid()) + ".pem";
+  std::ofstream(pem) << "-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----\n";
+  std::filesystem::permissions(pem, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  write("listen:\n  - { address: \"127.0.0.1:0\" }\n  - { address: \"127.0.0.2:0\", tls: { certificate: " + pem +
+        ", key: " + pem + " } }\nupstream:\n  url: \"rediss://127.0.0.1:6379?ca=" + pem + "\"\n");
+  EXPECT_EQ(run(output_format::text, true), 1);
+  EXPECT_NE(out_.str().find(path_ + ":3: listen[1].tls: "), std::string::npos) << out_.str();
+  EXPECT_NE(out_.str().find(path_ + ":5: upstream.url: "), std::string::npos) << out_.str();
+  EXPECT_EQ(looks_, 0);
+  std::filesystem::remove(pem);
+}
+
 TEST_F(Check, GivesTheSameFindingsAsJson) {
   write(good_ + "wrokers: 2\n");
   EXPECT_EQ(run(output_format::json), 1);

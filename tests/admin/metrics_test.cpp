@@ -74,6 +74,7 @@ TEST(Metrics, DeclareEveryNameBeforeAnythingHappened) {
                                  "tidegate_forecast_seconds_back",
                                  "tidegate_forecast_seconds_to",
                                  "tidegate_build_info",
+                                 "tidegate_config_reloads_total",
                                  "tidegate_bytes_total"}) {
     EXPECT_EQ(lines_of(text, "# HELP " + name + " ").size(), 1U) << name;
     EXPECT_EQ(lines_of(text, "# TYPE " + name + " ").size(), 1U) << name;

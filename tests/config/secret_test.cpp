@@ -35,7 +35,19 @@ struct Secret : ::testing::Test {
 TEST_F(Secret, StandsAsTextOnlyInAFileOfOnesOwn) {
   expect_taken(the_secret, 0600);
   expect_taken(the_secret, 0400);
-  for (const mode_t mode : {0640U, 0604U, 0644U, 0620U, 0610U, 0666U}) expect_refused(the_secret, mode, "chmod 600");
+  for (const mode_t mode : {0640U, 0604U, 0644U, 0620U, 0610U}) expect_refused(the_secret, mode, "chmod 600");
+}
+
+TEST_F(Secret, IsSafeFromNobodyInAFileThatAnybodyMayWrite) {
+  for (const mode_t mode : {0602U, 0646U, 0666U, 0777U}) {
+    const auto result = load_file(folder.write("proxy.yaml", with(""), mode));
+    ASSERT_FALSE(result.has_value()) << mode;
+    ASSERT_EQ(result.error().size(), 1U) << all_of(result.error());
+    EXPECT_NE(result.error()[0].to_string().find("proxy.yaml:1: anybody may write this file; run chmod o-w"),
+              std::string::npos)
+        << result.error()[0].to_string();
+  }
+  EXPECT_TRUE(load_file(folder.write("proxy.yaml", with(""), 0664)).has_value());
 }
 
 TEST_F(Secret, ComesFromTheEnvironmentInAnyFile) {

@@ -43,14 +43,14 @@ void run_machine(count_type turns, std::size_t pipeline, bool with_policy) {
   const policy::foundations base = new_foundations();
   session::steady_ns now = 1'000 * second;
   session::testing_support::quiet_world world;
-  std::atomic<std::uint64_t> held{0};
+  session::memory_held held;
   session::engine_options options;
   const auto config =
       with_policy ? session::testing_support::steady_config() : std::make_shared<const config::config>();
   options.snapshot = policy::make_snapshot(config, base, 1, now);
   options.registry = base.registry;
   options.upstream = std::make_shared<session::upstream_state>();
-  options.bytes_held = &held;
+  options.held = &held;
   session::engine machine(std::move(options), world);
   const auto wall = [&] { return std::chrono::milliseconds(now / 1'000'000); };
   std::vector<session::stream*> streams(clients);

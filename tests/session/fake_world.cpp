@@ -24,7 +24,7 @@ fake_world::fake_world(const adjust& configure, std::uint64_t seed) : random(see
   options.snapshot = snapshot;
   options.registry = registry;
   options.upstream = state;
-  options.bytes_held = &bytes_held;
+  options.held = &held;
   engine = std::make_unique<tidegate::session::engine>(std::move(options), *this);
 }
 
@@ -346,7 +346,7 @@ void fake_world::expect_nothing_left() {
   EXPECT_EQ(left.exchanges, 0U);
   EXPECT_EQ(left.waiting, 0U);
   EXPECT_EQ(left.buffer_bytes, 0U);
-  EXPECT_EQ(bytes_held.load(), 0U);
+  EXPECT_EQ(held.total(), 0U);
   EXPECT_EQ(engine->stats().sessions.load(), 0);
   EXPECT_EQ(engine->stats().dedicated_connections.load(), 0);
   EXPECT_EQ(upstreams_open(), left.lanes + left.idle) << "a socket that no connection knows, or the reverse";

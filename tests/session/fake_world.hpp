@@ -93,7 +93,7 @@ class fake_world final : public shell {
   std::shared_ptr<upstream_state> state = std::make_shared<upstream_state>();
   std::shared_ptr<attribution::registry> registry = std::make_shared<attribution::registry>();
   std::shared_ptr<const policy::snapshot> snapshot;
-  std::atomic<std::uint64_t> bytes_held{0};
+  memory_held held;
   std::unique_ptr<tidegate::session::engine> engine;
   std::vector<std::unique_ptr<fake_socket>> clients;
 

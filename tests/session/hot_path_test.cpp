@@ -73,13 +73,13 @@ TEST(HotPath, AHundredThousandCommandsAllocateNothingAndLockNothing) {
   base.commands = resp::command_table::builtin();
   steady_ns now = 1'000'000'000'000;
   testing_support::quiet_world world;
-  std::atomic<std::uint64_t> held{0};
+  memory_held held;
   engine_options options;
   options.snapshot = policy::make_snapshot(testing_support::steady_config(), base, 1, now);
   options.registry = base.registry;
   options.upstream = std::make_shared<upstream_state>();
   options.upstream->evidence_epoch = 1;  // the ledger counts too
-  options.bytes_held = &held;
+  options.held = &held;
   engine machine(std::move(options), world);
 
   std::array<stream*, 8> clients{};

@@ -46,7 +46,7 @@ TEST(Lifetime, MemoryThatWasGivenBackDoesNotCountAgainstTheTotal) {
   fake_socket& client = world.connect_client();
   (void)world.ask(client, {"SET", "k", std::string(100'000, 'x')});
   EXPECT_EQ(world.ask(client, "GET k\r\n").size(), 100'011U);
-  EXPECT_EQ(world.bytes_held.load(), 0U);
+  EXPECT_EQ(world.held.total(), 0U);
   world.expect_nothing_left();
 }
 
@@ -66,6 +66,43 @@ TEST(Lifetime, OverTheTotalTheGreediestSessionGoes) {
   greedy.send("GET big\r\n");
   world.settle();
   EXPECT_FALSE(greedy.open);
+  EXPECT_TRUE(modest.open);
+  world.expect_nothing_left();
+}
+
+TEST(Lifetime, OverTheTotalNobodyIsClosedWhereAnotherWorkersSessionHoldsMore) {
+  fake_world world([](config::config& c) { c.memory.total = 500'000; });
+  fake_socket& modest = world.connect_client();
+  modest.send("*3\r\n$3\r\nSET\r\n$20000\r\n" + std::string(10'000, 'k'));
+  world.settle();
+  ASSERT_GE(world.held.total(), 10'000U);
+  world.held.change(1, 0, 600'000);
+  (void)world.turn();
+  EXPECT_TRUE(modest.open);
+  world.held.change(1, 600'000, 0);
+  world.held.lower_to(1, 0);
+  EXPECT_EQ(world.ask(modest, std::string(10'000, 'k') + "\r\n$1\r\nv\r\n"), "+OK\r\n");
+  world.expect_nothing_left();
+}
+
+TEST(Lifetime, WhatItsOwnConnectionHasNotTakenCountsAgainstTheTotal) {
+  fake_world world([](config::config& c) {
+    c.memory.session = 100'000;
+    c.memory.total = 500'000;
+  });
+  fake_socket& modest = world.connect_client();
+  fake_socket& greedy = world.connect_client();
+  (void)world.ask(modest, "SET k v\r\n");
+  const std::size_t before = world.upstreams();
+  greedy.send("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$2000000\r\n");
+  world.settle();
+  ASSERT_GT(world.upstreams(), before);
+  world.upstream(world.upstreams() - 1).room = 0;
+  for (int i = 0; i < 8 && greedy.open; ++i) {
+    greedy.send(std::string(100'000, 'v'));
+    world.settle();
+  }
+  EXPECT_FALSE(greedy.open) << "600,000 bytes wait for an upstream that takes none";
   EXPECT_TRUE(modest.open);
   world.expect_nothing_left();
 }

@@ -1,9 +1,12 @@
 #include "evidence/capture/keeper.hpp"
 
 #include <gtest/gtest.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 #include <stdlib.h>
 
 #include <filesystem>
+#include <sstream>
 
 #include "evidence/capture/capture_set.hpp"
 
@@ -180,6 +183,44 @@ TEST_F(keeping, StartsAFileAnewThatSaysEverything) {
     ++files;
   }
   EXPECT_EQ(files, 3U);
+}
+
+class warnings_heard {
+ public:
+  warnings_heard() : before_(spdlog::default_logger()) {
+    spdlog::set_default_logger(
+        std::make_shared<spdlog::logger>("heard", std::make_shared<spdlog::sinks::ostream_sink_st>(text_)));
+  }
+  ~warnings_heard() { spdlog::set_default_logger(before_); }
+  [[nodiscard]] std::size_t count(const std::string& words) const {
+    std::size_t found = 0;
+    const std::string all = text_.str();
+    for (std::size_t at = all.find(words); at != std::string::npos; at = all.find(words, at + 1)) ++found;
+    return found;
+  }
+
+ private:
+  std::ostringstream text_;
+  std::shared_ptr<spdlog::logger> before_;
+};
+
+TEST_F(keeping, WarnsEachMinuteWhileValuesAreKept) {
+  const warnings_heard heard;
+  keeper one = made();
+  for (std::int64_t ms = 0; ms <= 180'000; ms += 500) (void)one.drain(1'770'681'600'000 + ms);
+  EXPECT_EQ(heard.count("values are kept"), 4U);
+}
+
+TEST_F(keeping, WarnsOfNothingWhereValuesAreDigests) {
+  const warnings_heard heard;
+  rules_.values = false;
+  keeper without = made();
+  (void)without.drain(1'770'681'600'000);
+  rules_.values = true;
+  rules_.sample = 0.5;
+  keeper sampled = made();
+  (void)sampled.drain(1'770'681'600'000);
+  EXPECT_EQ(heard.count("values"), 0U);
 }
 
 TEST(digest, HasTheLengthOfItsValueAndIsTheSameForTheSame) {
