@@ -216,6 +216,7 @@ std::optional<keyspace::run_state> state_to_go_on_from(const std::string& path, 
 int verify(const server_target& target, mend_request request, stop_request& stop) {
   request.dry = true;
   request.from.reset();
+  request.state_path.clear();  // nobody may go on from a run that changed nothing
   const auto found = mend_keys(target, request, stop);
   if (!found) return fail({"verification: " + found.error()});
   std::uint64_t left = 0;

@@ -29,6 +29,7 @@ struct server_target {
   std::uint32_t db = 0;
   std::string name;  // host:port/db: what a plan and a state are bound to
   bool through_proxy = false;
+  bool cluster_node = false;                     // one of several, whose keys are walked by themselves
   std::shared_ptr<const config::config> config;  // null without -c
 };
 

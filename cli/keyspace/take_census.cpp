@@ -1,13 +1,17 @@
 #include "cli/keyspace/take_census.hpp"
 
 #include <array>
+#include <iostream>
 
+#include "cli/keyspace/server_nodes.hpp"
 #include "evidence/keyspace/mending.hpp"
 #include "evidence/keyspace/seen_keys.hpp"
 #include "evidence/keyspace/wording.hpp"
 
 namespace tidegate::cli {
 namespace {
+
+constexpr const char* audit_client_name = "tidegate-ttl-audit";
 
 // The four of the runbook that the product was born from: looked for also without a configuration.
 constexpr std::array well_known{"contact:userGroupLabel:set:*", "MARKETING:COUPON:UNREAD:*", "contact:last:activity:*",
@@ -37,6 +41,40 @@ void measure_batch(const net::answers& got, const std::vector<const walked_key*>
   }
 }
 
+// A keyspace on several servers has the sum of their memory.
+void add_facts(const server_facts& of, server_facts& into) {
+  if (into.run_id.empty()) {
+    into = of;
+    return;
+  }
+  into.memory_used += of.memory_used;
+  into.memory_max += of.memory_max;
+  into.evicted_keys += of.evicted_keys;
+}
+
+walk_end count_node(walk& by, keyspace::seen_keys& seen, counted_keyspace& into) {
+  walk::callbacks call;
+  call.wanted = [](const std::string&) { return true; };
+  // Told apart here, not in `wanted`: a page that fails in between is asked for again.
+  call.visit = [&](const std::vector<walked_key>& keys) {
+    std::vector<walked_key> fresh;
+    for (const walked_key& key : keys) {
+      if (!seen.insert(keyspace::key_hash(key.name))) {
+        ++into.repeated;
+        continue;
+      }
+      if (key.ttl_ms < 0) ++into.without_ttl;
+      fresh.push_back(key);
+    }
+    count_keys(by, fresh, into.keys);
+    return std::string();
+  };
+  call.done = [](std::uint64_t) {};
+  call.restarted = [] {};  // what was counted is known by its hash
+  call.more = [&] { return ", " + keyspace::grouped(into.without_ttl) + " without TTL"; };
+  return by.run(call);
+}
+
 }  // namespace
 
 void count_keys(walk& by, const std::vector<walked_key>& keys, keyspace::census& into) {
@@ -64,38 +102,30 @@ void count_keys(walk& by, const std::vector<walked_key>& keys, keyspace::census&
 std::expected<std::unique_ptr<counted_keyspace>, std::string> take_census(const server_target& target,
                                                                           std::vector<std::string> named, double rate,
                                                                           bool quiet, stop_request& stop) {
-  auto by = walk::open(target, {.client_name = "tidegate-ttl-audit", .match = {}, .rate = rate, .quiet = quiet}, stop);
-  if (!by) return std::unexpected(by.error());
+  auto nodes = find_nodes(target, audit_client_name);
+  if (!nodes) return std::unexpected(nodes.error());
   const std::int64_t begin = steady_now();
   auto made = std::make_unique<counted_keyspace>(keyspace::census(all_named(target, std::move(named))));
   keyspace::seen_keys seen;
-  std::uint64_t without_ttl = 0;
-  walk::callbacks call;
-  call.wanted = [](const std::string&) { return true; };
-  // Told apart here, not in `wanted`: a page that fails in between is asked for again.
-  call.visit = [&](const std::vector<walked_key>& keys) {
-    std::vector<walked_key> fresh;
-    for (const walked_key& key : keys) {
-      if (!seen.insert(keyspace::key_hash(key.name))) {
-        ++made->repeated;
-        continue;
-      }
-      if (key.ttl_ms < 0) ++without_ttl;
-      fresh.push_back(key);
-    }
-    count_keys(**by, fresh, made->keys);
-    return std::string();
-  };
-  call.done = [](std::uint64_t) {};
-  call.restarted = [] {};  // what was counted is known by its hash
-  call.more = [&] { return ", " + keyspace::grouped(without_ttl) + " without TTL"; };
-  const walk_end end = (*by)->run(call);
-  if (end == walk_end::failed) return std::unexpected(target.name + ": " + (*by)->failure());
+  for (const server_target& node : nodes->all) {
+    if (nodes->is_cluster() && !quiet) std::cerr << "tidegate: a cluster; now " << node.name << '\n';
+    auto by = walk::open(node, {.client_name = audit_client_name, .match = {}, .rate = rate, .quiet = quiet}, stop);
+    if (!by) return std::unexpected(by.error());
+    const walk_end end = count_node(**by, seen, *made);
+    if (end == walk_end::failed) return std::unexpected(node.name + ": " + (*by)->failure());
+    made->keys_in_db += (*by)->keys_in_db();
+    add_facts((*by)->facts(), made->facts);
+    if ((*by)->slots_moved()) return std::unexpected(target.name + ": " + slots_moved_text);
+    made->whole = end == walk_end::finished;
+    if (!made->whole) break;
+  }
+  if (nodes->is_cluster() && made->whole) {
+    const auto after = find_nodes(target, audit_client_name);
+    if (!after) return std::unexpected(after.error());
+    if (after->slots != nodes->slots) return std::unexpected(target.name + ": " + slots_moved_text);
+  }
   made->keys.fold();
-  made->whole = end == walk_end::finished;
   made->distinct_share = seen.distinct_share();
-  made->facts = (*by)->facts();
-  made->keys_in_db = (*by)->keys_in_db();
   made->seconds = static_cast<double>(steady_now() - begin) / 1e9;
   made->target = target.name;
   made->frequency_known = made->facts.eviction_policy.ends_with("-lfu");

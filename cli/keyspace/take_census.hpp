@@ -1,4 +1,5 @@
-// Counts a whole database: each key once, its TTL, and of a sample its memory and how much it is used.
+// Counts a whole database, of a cluster every master's: each key once, its TTL, and of a sample its memory and how much
+// it is used.
 //
 // Thread safety: none. Ownership: the census is the caller's. Invariants: nothing is written to the server, no key's
 // access time or counter is touched (PTTL, MEMORY USAGE and OBJECT do not). Cost: a PTTL a key; MEMORY USAGE and OBJECT
@@ -22,7 +23,7 @@ struct counted_keyspace {
   keyspace::census keys;
   double distinct_share = 1;  // what counts are multiplied with; 1 = every key was told apart
   server_facts facts;
-  std::uint64_t keys_in_db = 0, repeated = 0;
+  std::uint64_t keys_in_db = 0, repeated = 0, without_ttl = 0;
   double seconds = 0;
   std::string target;
   bool whole = true;  // false: it was interrupted, and is a part

@@ -57,6 +57,10 @@ bool walk::passing(const net::reply& answer) {
   return answer.is_error() && passes_by_itself(answer.text);
 }
 
+bool walk::lies_elsewhere(const net::reply& answer) {
+  return answer.is_error() && (answer.text.starts_with("MOVED ") || answer.text.starts_with("ASK "));
+}
+
 walk::walk(server_target target, walk_request request, stop_request& stop, server_link link)
     : target_(std::move(target)),
       request_(std::move(request)),
@@ -92,11 +96,9 @@ std::string walk::look(bool first) {
     return "it does not say what it is: " + text_of(got->front()) + " (the user needs +info)";
   }
   server_facts now = read_facts(got->front().text);
-  if (now.cluster) {
+  if (now.cluster && !target_.cluster_node) {
     fatal_ = true;
-    return "it runs in cluster mode, which is not supported yet: a SCAN walks the keys of one node only, and EXPIRE "
-           "would "
-           "be sent to the wrong ones";
+    return "it runs in cluster mode now, which it did not before: run it again";
   }
   if (now.loading) return "LOADING: it is still reading its data";
   if (!got->back().is_error())
@@ -160,6 +162,10 @@ std::expected<std::vector<walked_key>, std::string> walk::ttls_of(std::vector<st
     for (std::size_t i = begin; i < end; ++i) {
       const net::reply& ttl = (*got)[i - begin];
       if (passing(ttl)) return std::unexpected(text_of(ttl));
+      if (lies_elsewhere(ttl)) {
+        slots_moved_ = true;
+        continue;
+      }
       if (ttl.is_error()) {
         fatal_ = true;
         return std::unexpected("PTTL was refused: " + text_of(ttl) + " (the user needs +pttl on these keys)");

@@ -71,6 +71,10 @@ class walk {
   [[nodiscard]] net::answers ask(const net::question& what);
   // An error that goes away by itself: a throttle, a server that is starting. `visit` answers with its text.
   [[nodiscard]] static bool passing(const net::reply& answer);
+  // A cluster's node that has given the key's slot to another one.
+  [[nodiscard]] static bool lies_elsewhere(const net::reply& answer);
+  void note_slots_moved() noexcept { slots_moved_ = true; }
+  [[nodiscard]] bool slots_moved() const noexcept { return slots_moved_; }
   // Something was done, though the page is not: what fails next is a new trouble, not the same again.
   void note_success() noexcept { failures_ = 0; }
   [[nodiscard]] const server_facts& facts() const noexcept { return facts_; }
@@ -109,6 +113,7 @@ class walk {
   std::string failure_;
   bool fatal_ = false;
   bool link_lost_ = false;
+  bool slots_moved_ = false;
   bool known_ = true;  // the link's server is the process that facts_ tell of
 };
 

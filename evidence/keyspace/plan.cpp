@@ -180,7 +180,10 @@ std::string write_state(const run_state& state) {
                  {"looked_at", state.looked_at},
                  {"given", state.given},
                  {"cut", state.cut},
-                 {"saved_at", state.saved_at}},
+                 {"saved_at", state.saved_at},
+                 {"slots", state.slots},
+                 {"node", state.node},
+                 {"finished", state.finished}},
                 2) +
          "\n";
 }
@@ -197,7 +200,10 @@ std::expected<run_state, std::string> read_state(const std::string& text) {
                      .looked_at = document.at("looked_at").get<std::uint64_t>(),
                      .given = document.at("given").get<std::uint64_t>(),
                      .cut = document.at("cut").get<std::uint64_t>(),
-                     .saved_at = document.at("saved_at").get<std::string>()};
+                     .saved_at = document.at("saved_at").get<std::string>(),
+                     .slots = document.value("slots", std::string()),
+                     .node = document.value("node", std::string()),
+                     .finished = document.value("finished", std::vector<std::string>())};
   } catch (const std::exception&) {
     return std::unexpected(std::string("not a state file of `tidegate ttl fix`"));
   }

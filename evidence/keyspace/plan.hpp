@@ -54,6 +54,9 @@ struct run_state {
   std::uint64_t cursor = 0;
   std::uint64_t looked_at = 0, given = 0, cut = 0;
   std::string saved_at;
+  // Of a cluster: which slots lay where, the node that the cursor is of, and those that are done.
+  std::string slots = {}, node = {};
+  std::vector<std::string> finished = {};
 };
 
 [[nodiscard]] std::string digest_of(const std::vector<mending_rule>& rules, const std::string& target);

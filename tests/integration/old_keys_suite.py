@@ -61,6 +61,13 @@ class old_keys(old_keyspace_case):
         self.assertLess(sum(one["given"] for one in json.loads(out)["patterns"]), to_give,
                         "the last run went on where the others stood")
 
+    def test_verification_leaves_no_state_that_a_later_run_would_go_on_from(self):
+        server = self.start()
+        pipelined(self.bare(server), [("SET", f"a:{i}", "x") for i in range(4000)])
+        self.run_tidegate("ttl", "fix", "--url", server.url, "--pattern", "a:*", "--default", "1h", "--rate", "2500/s", "--verify",
+                          "-q")
+        self.assertEqual(list((self.folder / "tidegate").iterdir()), [])
+
     def test_spreads_the_ends_by_jitter(self):
         server = self.start()
         bare = self.bare(server)
@@ -277,10 +284,7 @@ class old_keys(old_keyspace_case):
             self.assertNotEqual(child.returncode, 0, wrong)
             self.assertNotIn("hushhush", out + err)
 
-    def test_refuses_a_cluster_and_a_replica_with_the_reason(self):
-        cluster = self.start(arguments=[["cluster-enabled", "yes"]])
-        _, err = self.run_tidegate("ttl", "audit", "--url", cluster.url, status=1)
-        self.assertIn("cluster mode", err)
+    def test_refuses_a_replica_with_the_reason(self):
         primary = self.start()
         replica = self.start(arguments=[["replicaof", "127.0.0.1", str(primary.port)]])
         _, err = self.run_tidegate("ttl", "fix", "--url", replica.url, "--pattern", "a:*", "--default", "1h", "--yes", status=1)
