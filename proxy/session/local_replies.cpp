@@ -42,8 +42,10 @@ void engine::state::reply_locally(session& s, std::string_view line) {
   ++s.in_flight;
 }
 
-// Local replies whose turn has come: everything before them was answered.
+// Local replies whose turn has come: everything before them was answered, and what an answer set off (the invalidation
+// of a key that was just written) was told.
 void engine::state::emit_local(upstream_connection& c) {
+  if (push_follows && c.owner != nullptr) return;
   while (!c.line.empty() && c.line.front().kind == slot_kind::local) {
     const slot item = c.line.front();
     pop(c);

@@ -42,6 +42,7 @@ void engine::state::upstream_received(upstream_connection& c, std::string_view b
     }
     const std::string_view frame = bytes.substr(0, found.bytes);
     bytes.remove_prefix(found.bytes);
+    push_follows = !bytes.empty() && bytes.front() == '>';
 
     session* to = nullptr;
     if (c.framer.is_push() || c.line.empty()) {
@@ -68,7 +69,11 @@ void engine::state::upstream_received(upstream_connection& c, std::string_view b
         emit_local(c);
       }
     }
-    if (out_of_band(c)) continue;
+    if (out_of_band(c)) {
+      emit_local(c);
+      if (c.io == nullptr) return;
+      continue;
+    }
     if (c.line.empty()) {
       unsolicited(c);
       if (c.io == nullptr) return;

@@ -284,8 +284,9 @@ step engine::state::dispatch(session& s, const resp::command_spec& spec, const r
     // Whether a login is required first is known once the lane of those who have not logged in is open.
     if (lane_of(s) == nullptr) return step::held;
   }
-  if (!in_multi && s.subscribed_ever && s.protocol == 2 && s.in_flight > 0 && wants_local_answer(spec)) {
-    // Whether a subscriber may ask depends on what the subscriptions under way come to.
+  if (!in_multi && s.subscribed_ever && s.protocol == 2 && s.in_flight > 0 &&
+      (wants_local_answer(spec) || (spec.kind == resp::special::client_reply && s.replies == reply_mode::on))) {
+    // Whether a subscriber may say this depends on what the subscriptions under way come to.
     hold_session(s, hold_reason::drain);
     return step::held;
   }

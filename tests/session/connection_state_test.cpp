@@ -101,6 +101,35 @@ TEST(ConnectionState, AnExchangeBehindOneWithAWrongArityIsNotForgotten) {
   }
 }
 
+// What Redis tells of a key right behind the answer to the command that wrote it comes before whatever comes next.
+TEST(ConnectionState, AnAnswerOfTheProxysOwnStandsBehindThePushThatTheAnswerBeforeItSetOff) {
+  const std::string push = ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n";
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, "HELLO 3\r\nCLIENT NO-EVICT ON\r\n");
+  world.hold_replies = true;
+  (void)world.ask(client, "GET k\r\n*1\r\n@\r\n");
+  for (std::size_t index = 0; index < world.upstreams(); ++index) {
+    fake_socket& upstream = world.upstream(index);
+    if (upstream.open && !world.redis.at(upstream.link).out.empty()) world.redis.at(upstream.link).out += push;
+  }
+  world.hold_replies = false;
+  world.settle();
+  EXPECT_EQ(client.take(), "_\r\n" + push + "-ERR Protocol error: expected '$', got '@'\r\n");
+  world.expect_nothing_left();
+}
+
+// Redis refuses it there, with an error that must not be taken for the answer to what comes next.
+TEST(ConnectionState, ASubscriberOfResp2DoesNotSwitchItsRepliesOff) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  const std::string got = world.ask(client, "SUBSCRIBE a\r\nCLIENT REPLY OFF\r\nPING x\r\nUNSUBSCRIBE a\r\nECHO y\r\n");
+  EXPECT_TRUE(got.starts_with(confirmed("subscribe", "a", 1) + "-ERR Can't execute")) << got;
+  EXPECT_TRUE(got.ends_with("*2\r\n$4\r\npong\r\n$1\r\nx\r\n" + confirmed("unsubscribe", "a", 0) + "$1\r\ny\r\n"))
+      << got;
+  world.expect_nothing_left();
+}
+
 TEST(ConnectionState, NothingRunsInAnotherSessionsDbBehindAnExchangeWithAWrongArity) {
   for (const std::string wrong : {"SELECT\r\n", "AUTH\r\n", "RESET now\r\n"}) {
     fake_world world;
