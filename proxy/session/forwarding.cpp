@@ -213,10 +213,12 @@ void engine::state::note_queued(session& s, const resp::command_spec& spec, cons
     if (std::from_chars(text.data(), text.data() + text.size(), db).ec == std::errc()) entry.db = db;
     if (entry.db >= 0) s.tx->selected = entry.db;
   }
-  s.tx->odd = s.tx->odd || changes_connection(spec.kind);
-  s.tx->unframes = s.tx->unframes || spec.kind == resp::special::client_reply ||
-                   spec.kind == resp::special::subscribe || spec.kind == resp::special::unsubscribe ||
-                   spec.kind == resp::special::monitor;
+  if ((item.flags & slot::arity_bad) == 0) {  // else Redis refuses it, and the transaction with it
+    s.tx->odd = s.tx->odd || changes_connection(spec.kind);
+    s.tx->unframes = s.tx->unframes || spec.kind == resp::special::client_reply ||
+                     spec.kind == resp::special::subscribe || spec.kind == resp::special::unsubscribe ||
+                     spec.kind == resp::special::monitor;
+  }
   s.tx->entries.push_back(entry);
   ++s.tx->count;
 }

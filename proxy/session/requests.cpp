@@ -7,7 +7,7 @@
 namespace tidegate::session {
 
 void engine::state::client_received(session& s, std::string_view bytes) {
-  if (s.closing || s.finished_sending) return;
+  if (s.closing || s.finished_sending || s.unheard) return;
   if (s.hold != hold_reason::none || !s.held.empty()) {
     s.held.append(bytes);
     s.progress_bytes += bytes.size();
@@ -81,6 +81,15 @@ std::size_t engine::state::take_commands(session& s, std::string_view bytes) {
     if (status == resp::parse_status::error) {
       scratch = from.error_line();
       from.reset();  // it may be the parser that every session of this worker uses
+      if (s.unframed && s.own != nullptr) {
+        // How many replies are due before the error nobody knows here: Redis says it, and closes.
+        stats.client_errors.add(static_cast<std::uint64_t>(client_error::protocol));
+        drop_parser(s);
+        s.own->out.append(bytes.substr(taken));
+        mark_dirty(*s.own);
+        s.unheard = true;
+        return bytes.size();
+      }
       protocol_error(s, scratch);
       return bytes.size();
     }

@@ -139,6 +139,7 @@ class session : public stream {
   // --- its end
   bool finished_sending = false;    // FIN
   steady_ns closing_until = never;  // when it is closed though its peer has not taken everything
+  bool unheard = false;             // said what is no protocol where Redis answers that: nothing behind it is read
   bool closing = false;             // takes no more commands; closes when everything went out
   bool gone = false;                // its socket is closed; waits for its last slot
   bool dead = false;                // in the graveyard

@@ -130,6 +130,20 @@ TEST(ConnectionState, ASubscriberOfResp2DoesNotSwitchItsRepliesOff) {
   world.expect_nothing_left();
 }
 
+TEST(ConnectionState, AMalformedFrameBehindAMonitorIsAnsweredInItsPlace) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, "MONITOR\r\n");
+  world.hold_replies = true;
+  (void)world.ask(client, "RESET\r\n*1\r\n@\r\nECHO never\r\n");
+  (void)world.ask(client, "ECHO never\r\n");
+  world.hold_replies = false;
+  world.settle();
+  EXPECT_EQ(client.take(), "+RESET\r\n-ERR Protocol error: expected '$', got '@'\r\n");
+  EXPECT_FALSE(client.open);
+  world.expect_nothing_left();
+}
+
 TEST(ConnectionState, NothingRunsInAnotherSessionsDbBehindAnExchangeWithAWrongArity) {
   for (const std::string wrong : {"SELECT\r\n", "AUTH\r\n", "RESET now\r\n"}) {
     fake_world world;

@@ -41,6 +41,16 @@ TEST(Transaction, AnElementThatFailedInsideIsBookedAndOneThatWasRefusedIsNot) {
   world.expect_nothing_left();
 }
 
+// It never runs, so the session's replies can be told apart as before: a refused frame is answered in its place.
+TEST(Transaction, AMonitorWithAWrongArityChangesNothingForTheSession) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, "MULTI\r\nMONITOR x\r\nEXEC\r\n");
+  EXPECT_EQ(world.ask(client, "ECHO a\r\n*1\r\n@\r\n"), "$1\r\na\r\n-ERR Protocol error: expected '$', got '@'\r\n");
+  EXPECT_EQ(world.engine->inventory_now().dedicated, 0U);
+  world.expect_nothing_left();
+}
+
 TEST(Transaction, ACommandRefusedAtQueueTimeAbortsAllAndBooksNothing) {
   fake_world world;
   fake_socket& client = world.connect_client();
