@@ -160,7 +160,7 @@ struct engine::state {
   void hold_session(session& s, hold_reason why);
   void unhold(session& s);
   void emit_local(upstream_connection& c);
-  bool push_follows = false;  // the next frame of what is being read is a push
+  bool push_follows = false;  // what is being read goes on with an invalidation
 
   // --- tidegate_command.cpp: TIDEGATE WHOAMI | QUOTA | HELP
   [[nodiscard]] static bool is_for_tidegate(const resp::command_spec& spec, const resp::request& request) noexcept;

@@ -42,7 +42,8 @@ void engine::state::upstream_received(upstream_connection& c, std::string_view b
     }
     const std::string_view frame = bytes.substr(0, found.bytes);
     bytes.remove_prefix(found.bytes);
-    push_follows = !bytes.empty() && bytes.front() == '>';
+    // Other pushes are set off by others, or answer what stands behind (SUBSCRIBE).
+    push_follows = bytes.starts_with(">2\r\n$10\r\ninvalidate");
 
     session* to = nullptr;
     if (c.framer.is_push() || c.line.empty()) {

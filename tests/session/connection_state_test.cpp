@@ -119,6 +119,15 @@ TEST(ConnectionState, AnAnswerOfTheProxysOwnStandsBehindThePushThatTheAnswerBefo
   world.expect_nothing_left();
 }
 
+TEST(ConnectionState, AnAnswerOfTheProxysOwnStandsBeforeTheConfirmationsOfTheSubscriptionBehindIt) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, "HELLO 3\r\nCLIENT NO-EVICT ON\r\n");
+  EXPECT_EQ(world.ask(client, "GET k\r\nCLIENT GETNAME\r\nSUBSCRIBE a\r\n"),
+            "_\r\n_\r\n" + confirmed("subscribe", "a", 1, '>'));
+  world.expect_nothing_left();
+}
+
 // Redis refuses it there, with an error that must not be taken for the answer to what comes next.
 TEST(ConnectionState, ASubscriberOfResp2DoesNotSwitchItsRepliesOff) {
   fake_world world;
