@@ -123,20 +123,6 @@ void print(const replay::summary& told, const replay_options& how, std::uint64_t
   std::fflush(stdout);
 }
 
-std::expected<capture::window, std::string> window_of(const replay_options& how) {
-  capture::window when;
-  const std::int64_t now = wall_clock_ms();
-  for (const auto& [text, name, into] :
-       {std::tuple{&how.since, "--since: ", &when.since_ms}, std::tuple{&how.until, "--until: ", &when.until_ms}}) {
-    if (text->empty()) continue;
-    const auto time = parse_time(*text, now);
-    if (!time) return std::unexpected(name + time.error());
-    *into = *time;
-  }
-  if (when.since_ms >= when.until_ms) return std::unexpected(std::string("--since must lie before --until"));
-  return when;
-}
-
 int run(const replay_options& how) {
   std::string path = how.capture;
   if (path.empty()) {
@@ -149,7 +135,7 @@ int run(const replay_options& how) {
     if (!(*loaded)->capture) return complain(how.config_path + " has no capture: give --capture", 2);
     path = (*loaded)->capture->directory;
   }
-  const auto when = window_of(how);
+  const auto when = window_of(how.since, how.until);
   if (!when) return complain(when.error(), 2);
   server_options server;
   server.url = how.to;

@@ -18,6 +18,7 @@
 #include "evidence/document/markdown.hpp"
 #include "evidence/document/slack.hpp"
 #include "evidence/report/analysis.hpp"
+#include "evidence/report/bursts.hpp"
 #include "evidence/report/compose.hpp"
 #include "evidence/report/json.hpp"
 #include "evidence/report/ledger_source.hpp"

@@ -31,20 +31,6 @@ int complain(const std::string& why, int status) {
   return status;
 }
 
-std::expected<capture::window, std::string> window_of(const simulate_options& how) {
-  capture::window when;
-  const std::int64_t now = wall_clock_ms();
-  for (const auto& [text, name, into] :
-       {std::tuple{&how.since, "--since: ", &when.since_ms}, std::tuple{&how.until, "--until: ", &when.until_ms}}) {
-    if (text->empty()) continue;
-    const auto time = parse_time(*text, now);
-    if (!time) return std::unexpected(name + time.error());
-    *into = *time;
-  }
-  if (when.since_ms >= when.until_ms) return std::unexpected(std::string("--since must lie before --until"));
-  return when;
-}
-
 // What was asked for, else the capture of the configuration, else its ledger.
 std::expected<simulate::traffic, std::string> traffic_of(const simulate_options& how, const config::config& config,
                                                          const capture::window& when) {
@@ -142,7 +128,7 @@ int run(const simulate_options& how) {
   }
   const auto under = config::parse_fraction(how.under);
   if (!under || *under <= 0) return complain("--under: " + (under ? "it must be above 0 %" : under.error()), 2);
-  const auto when = window_of(how);
+  const auto when = window_of(how.since, how.until);
   if (!when) return complain(when.error(), 2);
   const auto given = memory_given(how, **loaded);
   if (!given) return complain(given.error(), 2);

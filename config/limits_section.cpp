@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 
+#include "config/limit_words.hpp"
 #include "config/sections.hpp"
 
 namespace tidegate::config {
@@ -99,18 +100,9 @@ void read_until(reading& in, const place& at, limit_rule& out) {
 }
 
 void read_choices(reading& in, const section& one, limit_rule& out) {
-  if (const auto it = one.find("per")) {
-    in.choice<limit_per>(*it,
-                         {{"client", limit_per::client},
-                          {"connection", limit_per::connection},
-                          {"pattern", limit_per::pattern},
-                          {"rule", limit_per::rule}},
-                         out.per);
-  }
+  if (const auto it = one.find("per")) in.choice<limit_per>(*it, std::span(limit_per_words), out.per);
   if (const auto it = one.find("action")) {
-    in.choice<limit_action>(
-        *it, {{"observe", limit_action::observe}, {"delay", limit_action::delay}, {"reject", limit_action::reject}},
-        out.action);
+    in.choice<limit_action>(*it, std::span(limit_action_words).first<3>(), out.action);
   }
 }
 
@@ -118,8 +110,7 @@ void read_choices(reading& in, const section& one, limit_rule& out) {
 bool read_cost(reading& in, const section& one, limit_rule& out) {
   const auto it = one.find("cost");
   if (!it) return true;
-  return in.choice<limit_cost>(
-      *it, {{"command", limit_cost::command}, {"element", limit_cost::element}, {"byte", limit_cost::byte}}, out.cost);
+  return in.choice<limit_cost>(*it, std::span(limit_cost_words), out.cost);
 }
 
 void read_rule(reading& in, section& one, limit_rule& out) {

@@ -83,11 +83,15 @@ class reading {
   using choices = std::initializer_list<std::pair<std::string_view, Enum>>;
   template <class Enum>
   bool choice(const place& at, choices<Enum> among, Enum& out) {
+    return choice(at, std::span(among.begin(), among.size()), out);
+  }
+  template <class Enum>
+  bool choice(const place& at, std::span<const std::pair<std::string_view, Enum>> among, Enum& out) {
     std::vector<std::string_view> names;
     for (const auto& one : among) names.push_back(one.first);
     const auto index = choose(at, names);
     if (!index) return false;
-    out = (among.begin() + *index)->second;
+    out = among[*index].second;
     return true;
   }
 

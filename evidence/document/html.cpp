@@ -3,12 +3,12 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "embedded/chart_js.hpp"
 #include "embedded/page_css.hpp"
 #include "embedded/page_js.hpp"
+#include "evidence/document/clock_text.hpp"
 
 namespace tidegate::document {
 namespace {
@@ -55,15 +55,6 @@ std::string text_of(const line& of) {
     }
   }
   return made;
-}
-
-std::string clock_of(std::int64_t ms) {
-  const std::time_t seconds = ms / 1000;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  std::array<char, 16> text{};
-  std::snprintf(text.data(), text.size(), "%02d:%02d:%02d", parts.tm_hour, parts.tm_min, parts.tm_sec);
-  return text.data();
 }
 
 std::string figure_of(std::optional<double> value, std::string_view unit) {
@@ -196,7 +187,7 @@ class html {
     const std::size_t stride = (count + figures_max - 1) / figures_max;
     for (std::size_t at = 0; at < count; at += stride) {
       table_row row;
-      row.cells.push_back({plain(of.how == chart::kind::bars ? of.categories[at] : clock_of(of.times_ms[at]))});
+      row.cells.push_back({plain(of.how == chart::kind::bars ? of.categories[at] : clock_text(of.times_ms[at]))});
       for (const series& each : of.series) {
         row.cells.push_back({plain(figure_of(at < each.values.size() ? each.values[at] : std::nullopt, of.unit))});
       }

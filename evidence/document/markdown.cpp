@@ -4,7 +4,8 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <ctime>
+
+#include "evidence/document/clock_text.hpp"
 
 namespace tidegate::document {
 namespace {
@@ -52,15 +53,6 @@ std::string text_of(const line& of, bool in_table = false) {
     }
   }
   return made;
-}
-
-std::string clock_of(std::int64_t ms) {
-  const std::time_t seconds = ms / 1000;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  std::array<char, 16> text{};
-  std::snprintf(text.data(), text.size(), "%02d:%02d:%02d", parts.tm_hour, parts.tm_min, parts.tm_sec);
-  return text.data();
 }
 
 class markdown {
@@ -132,7 +124,7 @@ class markdown {
       for (std::size_t cell = 0; cell < bar_cells; ++cell) bar += cell < cells ? "█" : "·";
       std::array<char, 32> share{};
       std::snprintf(share.data(), share.size(), "%5.1f%%", *most);
-      made += clock_of(of.times_ms[at]) + "  " + bar + " " + share.data() + over(of, *most) + "\n";
+      made += clock_text(of.times_ms[at]) + "  " + bar + " " + share.data() + over(of, *most) + "\n";
     }
     made += "```\n\n";
   }

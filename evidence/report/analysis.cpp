@@ -3,96 +3,21 @@
 #include <algorithm>
 #include <map>
 
+#include "evidence/report/bursts.hpp"
 #include "evidence/report/eviction.hpp"
 #include "evidence/report/holding.hpp"
 #include "evidence/report/series.hpp"
+#include "evidence/report/timeline.hpp"
 #include "evidence/report/writers.hpp"
 
 namespace tidegate::report {
 namespace {
 
-constexpr std::size_t lookback_steps = 360;
 constexpr std::size_t leaks_listed = 10;
-constexpr std::size_t quiet_steps_min = 6;
-// The clients of a proxy that has just started are about to connect: so short a silence is not what is ordinary.
-constexpr std::size_t starting_steps_max = 12;
 constexpr double node_tolerance = 0.06;  // maxmemory by INFO against that of the table
 constexpr double day_ms = 86'400'000;
 
-// The window as steps: everything per step that a burst shows in.
-struct stepped {
-  unix_ms from = 0;
-  std::int64_t step_ms = 1;
-  std::vector<double> commands{}, bytes{}, opened{};
-
-  [[nodiscard]] unix_ms time_of(std::size_t step) const { return from + static_cast<std::int64_t>(step) * step_ms; }
-};
-
-unix_ms first_step(const observation& seen) {
-  const unix_ms from = std::max(seen.from, seen.first);
-  return from - from % seen.step_ms;
-}
-
-void leave_out_the_start(const observation& seen, stepped& steps) {
-  if (seen.first < seen.from) return;
-  const auto first = std::ranges::find_if(steps.commands, [](double each) { return each > 0; });
-  const auto silent = first - steps.commands.begin();
-  if (silent == 0 || silent > static_cast<std::ptrdiff_t>(starting_steps_max) || first == steps.commands.end()) return;
-  for (auto* each : {&steps.commands, &steps.bytes, &steps.opened}) each->erase(each->begin(), each->begin() + silent);
-  steps.from += silent * steps.step_ms;
-}
-
-stepped steps_of(const observation& seen) {
-  stepped made{.from = first_step(seen), .step_ms = seen.step_ms};
-  const unix_ms until = std::min(seen.until, seen.last);
-  if (until <= made.from) return made;
-  const auto count = static_cast<std::size_t>((until - made.from + seen.step_ms - 1) / seen.step_ms);
-  made.commands.resize(count);
-  made.bytes.resize(count);
-  made.opened.resize(count);
-  const auto step_of = [&](unix_ms at) { return static_cast<std::size_t>((at - made.from) / made.step_ms); };
-  for (const write_row& row : seen.writes) {
-    if (row.at < made.from || step_of(row.at) >= count) continue;
-    made.commands[step_of(row.at)] += static_cast<double>(row.commands);
-    made.bytes[step_of(row.at)] += static_cast<double>(row.bytes);
-  }
-  for (const connection_row& row : seen.connections) {
-    if (row.at < made.from || step_of(row.at) >= count) continue;
-    made.opened[step_of(row.at)] += static_cast<double>(row.opened);
-  }
-  leave_out_the_start(seen, made);
-  return made;
-}
-
-std::uint64_t maxmemory_of(const observation& seen) {
-  std::uint64_t most = 0;
-  for (const reading& each : seen.readings) most = std::max(most, each.maxmemory.value_or(0));
-  return most;
-}
-
-bool overlap(const window& a, const window& b) {
-  return a.since < b.until && b.since < a.until;
-}
-
-double bytes_in(const observation& seen, const window& span) {
-  double sum = 0;
-  for (const write_row& row : seen.writes) {
-    if (row.at >= span.since && row.at < span.until) sum += static_cast<double>(row.bytes);
-  }
-  return sum;
-}
-
 // --- readings ----------------------------------------------------------------------------------------------------
-
-moment moment_of(const reading& each) {
-  return {.at = each.at,
-          .used = each.used_memory,
-          .max = each.maxmemory,
-          .keys = each.keys,
-          .keys_with_ttl = each.keys_with_ttl,
-          .clients = each.connected_clients,
-          .evicted = each.evicted_keys};
-}
 
 const reading* last_until(const observation& seen, unix_ms at) {
   const reading* found = nullptr;
@@ -208,124 +133,6 @@ burst_facts facts_of(const observation& seen, const window& span, const std::vec
   return made;
 }
 
-// --- the timeline ------------------------------------------------------------------------------------------------
-
-class timeline_maker {
- public:
-  timeline_maker(const observation& seen, incident& into) : seen_(seen), into_(into) {
-    const unix_ms from = std::max(first_step(seen), seen.since - seen.since % seen.step_ms);
-    const unix_ms until = std::min(seen.until, seen.last);
-    for (unix_ms at = from; at < until; at += seen.step_ms) {
-      into.timeline.push_back({.at = at,
-                               .bytes_of = std::vector<double>(into.culprits + 1),
-                               .writes_of = std::vector<double>(into.culprits + 1)});
-      into.timeline.back().in_burst = into.burst && at >= into.burst->begin && at < into.burst->end;
-    }
-  }
-
-  void take_all() {
-    take_writes();
-    take_readings();
-    take_connections();
-  }
-
- private:
-  timeline_row* row_at(unix_ms at) {
-    if (into_.timeline.empty() || at < into_.timeline.front().at) return nullptr;
-    const auto place = static_cast<std::size_t>((at - into_.timeline.front().at) / seen_.step_ms);
-    return place < into_.timeline.size() ? &into_.timeline[place] : nullptr;
-  }
-
-  void take_writes() {
-    std::vector<std::size_t> place_of(seen_.names.clients.size(), into_.culprits);
-    for (std::size_t client = 0; client < place_of.size(); ++client) {
-      for (std::size_t each = 0; each < into_.culprits; ++each) {
-        if (into_.writers[each].name == seen_.names.clients[client]) place_of[client] = each;
-      }
-    }
-    const double seconds = static_cast<double>(seen_.step_ms) / 1000;
-    for (const write_row& write : seen_.writes) {
-      timeline_row* row = row_at(write.at);
-      if (row == nullptr) continue;
-      const double commands = static_cast<double>(write.commands) / seconds;
-      const double bytes = static_cast<double>(write.bytes) / seconds;
-      row->writes += commands;
-      row->bytes += bytes;
-      row->writes_of[place_of[write.client]] += commands;
-      row->bytes_of[place_of[write.client]] += bytes;
-    }
-  }
-
-  void take_readings() {
-    const reading* previous = nullptr;
-    for (const reading& each : seen_.readings) {
-      timeline_row* row = row_at(each.at - 1);  // a bucket's end belongs to the bucket
-      if (row != nullptr) {
-        row->memory_share = moment_of(each).share();
-        row->used = each.used_memory;
-        row->keys = each.keys;
-        row->keys_with_ttl = each.keys_with_ttl;
-        if (!row->clients) row->clients = each.connected_clients;
-        if (previous != nullptr && previous->total_commands && each.total_commands && each.at > previous->at &&
-            *each.total_commands >= *previous->total_commands) {
-          row->operations = static_cast<double>(*each.total_commands - *previous->total_commands) * 1000 /
-                            static_cast<double>(each.at - previous->at);
-        }
-      }
-      previous = &each;
-    }
-  }
-
-  // The proxy knows its clients' connections; the upstream sees a few lanes of it.
-  void take_connections() {
-    std::map<unix_ms, std::uint64_t> open_at;
-    for (const connection_row& each : seen_.connections) {
-      open_at[each.at] += each.open;
-      if (timeline_row* row = row_at(each.at)) row->opened += each.opened;
-    }
-    for (timeline_row& row : into_.timeline) {
-      if (!open_at.empty()) row.clients.reset();
-    }
-    for (const auto& [at, open] : open_at) {
-      if (timeline_row* row = row_at(at)) row->clients = std::max(row->clients.value_or(0), open);
-    }
-  }
-
-  const observation& seen_;
-  incident& into_;
-};
-
-void take_connections(incident& into) {
-  if (!into.burst) return;
-  burst_facts& burst = *into.burst;
-  for (const timeline_row& row : into.timeline) {
-    if (row.at < burst.begin) {
-      if (row.clients) burst.clients_before = row.clients;
-      if (row.operations && !burst.operations_before) burst.operations_before = row.operations;
-    }
-    if (!row.in_burst) continue;
-    burst.opened += row.opened;
-    if (row.clients && *row.clients > burst.clients_most.value_or(0)) {
-      burst.clients_most = row.clients;
-      burst.clients_most_at = row.at;
-    }
-    if (row.operations) burst.operations_peak = std::max(burst.operations_peak.value_or(0), *row.operations);
-  }
-  std::vector<double> quiet;
-  for (const timeline_row& row : into.timeline) {
-    if (row.at < burst.begin && row.operations) quiet.push_back(*row.operations);
-  }
-  if (!quiet.empty()) burst.operations_before = quantile(quiet, 0.5);
-  if (into.before.keys && into.peak.keys && *into.peak.keys > *into.before.keys) {
-    burst.keys_added = *into.peak.keys - *into.before.keys;
-    if (into.before.keys_with_ttl && into.peak.keys_with_ttl) {
-      const std::uint64_t before = *into.before.keys - std::min(*into.before.keys, *into.before.keys_with_ttl);
-      const std::uint64_t after = *into.peak.keys - std::min(*into.peak.keys, *into.peak.keys_with_ttl);
-      burst.keys_added_without_ttl = after > before ? after - before : 0;
-    }
-  }
-}
-
 // --- the rest ----------------------------------------------------------------------------------------------------
 
 // A burst would be no measure of what leaks day by day.
@@ -422,81 +229,7 @@ situation situation_of(const observation& seen, const incident& made) {
   return made.peak.share().value_or(0) >= alert_share ? situation::warning : situation::held;
 }
 
-// What lies before the burst and in no other one.
-std::vector<window> quiet_before(const observation& seen, const window& burst, const std::vector<window>& bursts) {
-  const unix_ms earliest =
-      std::max(first_step(seen), burst.since - static_cast<std::int64_t>(lookback_steps) * seen.step_ms);
-  std::vector<window> quiet;
-  unix_ms at = earliest;
-  for (const window& each : bursts) {
-    if (each.since >= burst.since) break;
-    if (each.since > at) quiet.push_back({.since = at, .until = each.since});
-    at = std::max(at, each.until);
-  }
-  if (burst.since > at) quiet.push_back({.since = at, .until = burst.since});
-  return quiet;
-}
-
-// Also those that ended before `since`: they are not what is ordinary.
-std::vector<window> all_bursts(const observation& seen) {
-  const stepped steps = steps_of(seen);
-  const double seconds = static_cast<double>(seen.step_ms) / 1000;
-  const auto maxmemory = static_cast<double>(maxmemory_of(seen));
-  const auto bytes = find_bursts(steps.bytes, {.floor = 4096 * seconds,
-                                               .significant_sum = maxmemory > 0 ? maxmemory / 100 : 1024.0 * 1024,
-                                               .quiet_steps_min = quiet_steps_min});
-  const auto commands =
-      find_bursts(steps.commands, {.floor = 30 * seconds, .significant_sum = 1000, .quiet_steps_min = quiet_steps_min});
-  const auto opened = find_bursts(steps.opened, {.floor = 2, .significant_sum = 5});
-  std::vector<window> found;
-  const auto window_of = [&](const step_range& range) {
-    return window{.since = steps.time_of(range.begin),
-                  .until = std::min(steps.time_of(range.end), std::min(seen.until, seen.last))};
-  };
-  for (const auto& more : {bytes, commands}) {
-    for (const step_range& range : more) found.push_back(window_of(range));
-  }
-  std::ranges::sort(found, {}, &window::since);
-  const std::int64_t gap = static_cast<std::int64_t>(burst_options{}.gap_steps) * seen.step_ms;
-  std::vector<window> joined;
-  for (const window& each : found) {
-    if (!joined.empty() && each.since <= joined.back().until + gap) {
-      joined.back().until = std::max(joined.back().until, each.until);
-    } else {
-      joined.push_back(each);
-    }
-  }
-  // Connections come first: a burst begins where its connections were opened, but connections alone are none.
-  for (const step_range& range : opened) {
-    const window early = window_of(range);
-    for (window& each : joined) {
-      if (early.since < each.since && early.until + gap >= each.since) each.since = early.since;
-    }
-  }
-  return joined;
-}
-
 }  // namespace
-
-std::vector<window> bursts_of(const observation& seen) {
-  std::vector<window> found = all_bursts(seen);
-  std::erase_if(found, [&](const window& each) { return each.until <= seen.since; });
-  return found;
-}
-
-std::optional<window> main_burst(const observation& seen, const std::vector<window>& bursts,
-                                 const std::optional<window>& hint) {
-  std::optional<window> best;
-  double most = -1;
-  for (const window& each : bursts) {
-    const double bytes = bytes_in(seen, each) * (hint && overlap(each, *hint) ? 1e6 : 1);
-    if (bytes > most) {
-      most = bytes;
-      best = each;
-    }
-  }
-  return best;
-}
 
 incident analyse(const observation& seen, const surroundings& around,
                  const std::vector<std::pair<std::string, double>>& distinct_keys) {
@@ -528,7 +261,7 @@ incident analyse(const observation& seen, const surroundings& around,
     }
   }
   take_writers(seen, subject, quiet, distinct_keys, around.owner_of, made);
-  timeline_maker(seen, made).take_all();
+  take_timeline(seen, made);
   take_connections(made);
   take_coverage(seen, subject, made);
   take_leaks(seen, chosen ? quiet : std::vector<window>{subject}, made);

@@ -1,5 +1,4 @@
-// Makes an incident of an observation: when the burst began and ended, who made it, what it did, what would have held
-// it.
+// Makes an incident of an observation: who made the burst, what it did, what would have held it.
 //
 // Thread safety: pure functions. Ownership: values in, values out. Invariants: (1) the same observation gives the same
 // incident; no clock is read; (2) shares are of the burst, and of the whole window where there is no burst. Cost: a few
@@ -30,12 +29,6 @@ struct surroundings {
   // Where the upstream's figures show the burst; of several in the window the one that overlaps it is the subject.
   std::optional<window> hint{};
 };
-
-// Bursts of the window, as [begin, end): by the booked writes and bytes, and the connections opened before them.
-[[nodiscard]] std::vector<window> bursts_of(const observation& seen);
-// The one to report on: that which overlaps the hint, else the largest by bytes. Nothing where there is none.
-[[nodiscard]] std::optional<window> main_burst(const observation& seen, const std::vector<window>& bursts,
-                                               const std::optional<window>& hint);
 
 [[nodiscard]] incident analyse(const observation& seen, const surroundings& around,
                                const std::vector<std::pair<std::string, double>>& distinct_keys);

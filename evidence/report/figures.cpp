@@ -74,11 +74,6 @@ std::string money_text(double amount, const std::string& currency) {
   return (amount < 0 ? "−" : "") + (currency == "USD" ? "$" + text : text + " " + currency);
 }
 
-std::string clock_text(unix_ms at) {
-  const std::tm parts = parts_of(at);
-  return printed("%02d:%02d:%02d", parts.tm_hour, parts.tm_min, parts.tm_sec);
-}
-
 std::string date_text(unix_ms at) {
   const std::tm parts = parts_of(at);
   return printed("%04d-%02d-%02d ", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday) + clock_text(at) + " UTC";

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "evidence/document/clock_text.hpp"
 #include "evidence/report/observation.hpp"
 
 namespace tidegate::report {
@@ -23,7 +24,7 @@ struct wording;
 [[nodiscard]] std::string rate_text(double a_second);             // 11,091/s
 [[nodiscard]] std::string multiple_text(double times);            // 48×
 [[nodiscard]] std::string money_text(double amount, const std::string& currency);
-[[nodiscard]] std::string clock_text(unix_ms at);    // 14:00:10
+using document::clock_text;
 [[nodiscard]] std::string date_text(unix_ms at);     // 2026-02-12 14:00:10 UTC
 [[nodiscard]] std::string instant_text(unix_ms at);  // 2026-02-12T14:00:10Z
 [[nodiscard]] std::string duration_text(std::int64_t ms, const wording& words);

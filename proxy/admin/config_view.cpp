@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "config/limit_words.hpp"
 #include "evidence/audit/audit_log.hpp"
 #include "proxy/admin/json_text.hpp"
 #include "proxy/admin/metrics.hpp"
@@ -53,20 +54,6 @@ const char* text_of(config::identity_source source) {
       return "library";
   }
   return "client_name";
-}
-
-const char* text_of(config::limit_per per) {
-  switch (per) {
-    case config::limit_per::client:
-      return "client";
-    case config::limit_per::connection:
-      return "connection";
-    case config::limit_per::pattern:
-      return "pattern";
-    case config::limit_per::rule:
-      return "rule";
-  }
-  return "client";
 }
 
 const char* text_of(config::ttl_mode mode) {
@@ -140,11 +127,11 @@ ordered_json limits(const std::vector<config::limit_rule>& rules) {
                       {{"client", printable(one.match_client)},
                        {"command", names(one.match_commands)},
                        {"key", printable(one.match_key)}}},
-                     {"per", text_of(one.per)},
+                     {"per", config::word_of(one.per)},
                      {"rate", one.rate},
                      {"burst", one.burst},
-                     {"cost", text_of(one.cost)},
-                     {"action", text_of(one.action)},
+                     {"cost", config::word_of(one.cost)},
+                     {"action", config::word_of(one.action)},
                      {"max_delay_s", seconds_of(one.max_delay)},
                      {"memory", nullptr},
                      {"owner", printable(one.owner)},

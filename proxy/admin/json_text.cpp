@@ -20,30 +20,4 @@ void add(write_totals& to, const write_totals& from) {
   to.without_ttl += from.without_ttl;
 }
 
-const char* text_of(config::limit_action action) {
-  switch (action) {
-    case config::limit_action::observe:
-      return "observe";
-    case config::limit_action::delay:
-      return "delay";
-    case config::limit_action::reject:
-      return "reject";
-    case config::limit_action::block:
-      return "block";
-  }
-  return "delay";
-}
-
-const char* text_of(config::limit_cost cost) {
-  switch (cost) {
-    case config::limit_cost::command:
-      return "command";
-    case config::limit_cost::element:
-      return "element";
-    case config::limit_cost::byte:
-      return "byte";
-  }
-  return "command";
-}
-
 }  // namespace tidegate::admin

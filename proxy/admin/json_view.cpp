@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "config/limit_words.hpp"
 #include "proxy/admin/fold.hpp"
 #include "proxy/admin/json_text.hpp"
 #include "proxy/admin/metrics.hpp"
@@ -93,8 +94,8 @@ std::string limits_json(const sources& from) {
                     {"rate", rule.config.rate},
                     {"rate_now", rule.clock != nullptr ? rule.clock->tokens_per_second() : rule.config.rate},
                     {"burst", rule.config.burst},
-                    {"cost", text_of(rule.config.cost)},
-                    {"action", text_of(rule.config.action)},
+                    {"cost", config::word_of(rule.config.cost)},
+                    {"action", config::word_of(rule.config.action)},
                     {"owner", printable(rule.config.owner)},
                     {"delayed", sum_for_rule(all.delayed, rule.name)},
                     {"rejected", sum_for_rule(all.rejected, rule.name)},

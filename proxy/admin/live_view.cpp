@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "config/limit_words.hpp"
 #include "proxy/admin/fold.hpp"
 #include "proxy/admin/json_text.hpp"
 #include "proxy/admin/metrics.hpp"
@@ -103,8 +104,8 @@ json limits_of(const totals& all) {
                         {"key", printable(rule.config.match_key)},
                         {"rate", rule.config.rate},
                         {"rate_now", rule.clock != nullptr ? rule.clock->tokens_per_second() : rule.config.rate},
-                        {"cost", text_of(rule.config.cost)},
-                        {"action", text_of(rule.config.action)},
+                        {"cost", config::word_of(rule.config.cost)},
+                        {"action", config::word_of(rule.config.action)},
                         {"owner", printable(rule.config.owner)},
                         {"in_force", true}});
   }

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "config/limit_words.hpp"
 #include "proxy/session/engine_state.hpp"
 #include "resp/encoder.hpp"
 #include "resp/keyword.hpp"
@@ -79,46 +80,6 @@ class fields {
   bool resp3_;
 };
 
-std::string_view name_of(config::limit_action action) noexcept {
-  switch (action) {
-    case config::limit_action::observe:
-      return "observe";
-    case config::limit_action::delay:
-      return "delay";
-    case config::limit_action::reject:
-      return "reject";
-    case config::limit_action::block:
-      return "block";
-  }
-  return "delay";
-}
-
-std::string_view name_of(config::limit_cost cost) noexcept {
-  switch (cost) {
-    case config::limit_cost::command:
-      return "command";
-    case config::limit_cost::element:
-      return "element";
-    case config::limit_cost::byte:
-      return "byte";
-  }
-  return "command";
-}
-
-std::string_view name_of(config::limit_per per) noexcept {
-  switch (per) {
-    case config::limit_per::client:
-      return "client";
-    case config::limit_per::connection:
-      return "connection";
-    case config::limit_per::pattern:
-      return "pattern";
-    case config::limit_per::rule:
-      return "rule";
-  }
-  return "client";
-}
-
 // Rounded up, and a time that does not come is a day: what a THROTTLED says of it too.
 std::int64_t milliseconds_of(steady_ns wait) noexcept {
   constexpr steady_ns day_ms = 86'400'000;
@@ -137,9 +98,9 @@ void append_quota(fields& out, const limiter::quota& one) {
   const config::limit_rule& rule = one.which->config;
   out.begin(12);
   out.text("rule", one.which->name);
-  out.text("action", name_of(rule.action));
-  out.text("per", name_of(rule.per));
-  out.text("cost", name_of(rule.cost));
+  out.text("action", config::word_of(rule.action));
+  out.text("per", config::word_of(rule.per));
+  out.text("cost", config::word_of(rule.cost));
   out.text("commands", commands_of(rule));
   out.text("key", rule.match_key.empty() ? "*" : rule.match_key);
   out.decimal("rate", one.rate);

@@ -1,4 +1,5 @@
 #include "evidence/report/analysis.hpp"
+#include "evidence/report/bursts.hpp"
 
 #include <gtest/gtest.h>
 
