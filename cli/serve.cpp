@@ -95,8 +95,8 @@ admin::sources sources_of(const net::server& workers, net::control_thread& contr
   from.forecast = [&ahead] { return ahead.now(); };
   from.tls = [&workers] {
     const net::server::tls_stats seen = workers.tls();
-    return admin::tls_counts{seen.client_handshakes, seen.client_refused, seen.upstream_handshakes,
-                             seen.upstream_refused, workers.accept_errors()};
+    return admin::tls_counts{seen.client_handshakes, seen.client_refused,     seen.upstream_handshakes,
+                             seen.upstream_refused,  workers.accept_errors(), workers.certificates_not_after()};
   };
   return from;
 }

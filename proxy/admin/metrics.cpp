@@ -152,6 +152,19 @@ void add_connections(exposition& out, const totals& all, const tls_counts& tls) 
   out.sample(static_cast<double>(tls.upstream_refused), {{"side", "upstream"}, {"result", "refused"}});
 }
 
+void add_certificates(exposition& out, const tls_counts& tls, const sources& from) {
+  out.family("tidegate_tls_certificate_not_after_seconds",
+             "Unix time at which the first certificate of a chain ends, by whose it is and where it is shown.",
+             MetricType::Gauge);
+  for (const auto& [address, end] : tls.listeners_not_after)
+    out.sample(static_cast<double>(end), {{"side", "client"}, {"address", address}});
+  const std::int64_t upstream = from.upstream->certificate_not_after.load(std::memory_order_relaxed);
+  if (upstream == 0) return;
+  const config::upstream& where = from.snapshot()->config->upstream;
+  out.sample(static_cast<double>(upstream),
+             {{"side", "upstream"}, {"address", where.host + ":" + std::to_string(where.port)}});
+}
+
 void add_upstream(exposition& out, const totals& all, const session::upstream_state& upstream) {
   const std::int64_t at = upstream.info_at.load();
   const std::int64_t now = std::chrono::steady_clock::now().time_since_epoch().count();
@@ -257,7 +270,9 @@ std::vector<MetricFamily> metrics::Collect() const {
   exposition out;
   add_traffic(out, all);
   add_policy(out, all);
-  add_connections(out, all, from_.tls ? from_.tls() : tls_counts{});
+  const tls_counts tls = from_.tls ? from_.tls() : tls_counts{};
+  add_connections(out, all, tls);
+  add_certificates(out, tls, from_);
   out.single("tidegate_loop_stalls_total", "Times that a worker's loop stood still for longer than an idle turn.",
              MetricType::Counter, from_.loop_stalls ? static_cast<double>(from_.loop_stalls()) : 0.0);
   add_upstream(out, all, *from_.upstream);

@@ -121,7 +121,15 @@ asio::awaitable<void> control_connection::keep_connected() {
     const std::uint64_t configured = configured_;
     const steady_clock::time_point until = steady_clock::now() + jittered(backoff_);
     backoff_ = std::min(backoff_ * 2, backoff_max);
-    while (steady_clock::now() < until && configured == configured_) co_await sleep(hint_tick);
+    // The name of a dead primary is asked for more often than the primary itself: it is what will lead elsewhere.
+    const bool nowhere = addresses_.empty();
+    steady_clock::time_point asked = steady_clock::now();
+    while (steady_clock::now() < until && configured == configured_ && nowhere == addresses_.empty()) {
+      co_await sleep(hint_tick);
+      if (steady_clock::now() - asked < resolve_interval) continue;
+      co_await resolve_anew();
+      asked = steady_clock::now();
+    }
   }
 }
 
@@ -132,6 +140,7 @@ asio::awaitable<std::string> control_connection::hold_session() {
   control_link link(context_, upstream_);
   const std::uint64_t configured = configured_;
   std::string why = co_await link.connect(addresses_);
+  if (why.empty()) shared_->certificate_not_after.store(link.certificate_not_after(), std::memory_order_relaxed);
   if (why.empty()) why = co_await greet(link);
   if (why.empty()) {
     backoff_ = backoff_min;

@@ -33,6 +33,7 @@ inline constexpr std::chrono::milliseconds info_interval{1000};
 inline constexpr std::chrono::milliseconds info_stale_after{5000};
 inline constexpr std::chrono::milliseconds probe_interval{1000};
 inline constexpr std::chrono::milliseconds backoff_min{50}, backoff_max{5000};
+inline constexpr std::chrono::milliseconds resolve_interval{1000};  // while nobody answers
 // How soon a worker's hint is seen: workers only raise an atomic, which costs them nothing.
 inline constexpr std::chrono::milliseconds hint_tick{50};
 

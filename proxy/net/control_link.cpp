@@ -10,6 +10,7 @@
 #include <boost/beast/ssl/ssl_stream.hpp>
 #include <optional>
 
+#include "proxy/net/tls_context.hpp"
 #include "resp/encoder.hpp"
 
 namespace tidegate::net {
@@ -157,6 +158,10 @@ asio::awaitable<answers> control_link::ask(const question& what, std::chrono::mi
   // Between two questions nothing is waited for, so no deadline may fire.
   via.tcp().expires_never();
   co_return got;
+}
+
+std::int64_t control_link::certificate_not_after() const noexcept {
+  return transport_ && transport_->tls ? not_after_of_peer(transport_->tls->native_handle()) : 0;
 }
 
 void control_link::close() {

@@ -48,6 +48,8 @@ class control_link {
   // not.
   [[nodiscard]] boost::asio::awaitable<std::string> connect(const endpoints& addresses);
   [[nodiscard]] boost::asio::awaitable<answers> ask(const question& what, std::chrono::milliseconds deadline);
+  // Unix time at which the first certificate that the upstream showed ends; 0 without TLS.
+  [[nodiscard]] std::int64_t certificate_not_after() const noexcept;
   void close();
   // Where it is connected to.
   [[nodiscard]] boost::asio::ip::tcp::endpoint remote() const;

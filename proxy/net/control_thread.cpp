@@ -39,6 +39,7 @@ limiter::steady_ns now_ns() {
 std::vector<std::string> watched_files(const std::string& config_path, const config::config& config) {
   std::vector<std::string> paths;
   if (!config_path.empty()) paths.push_back(config_path);
+  if (config.upstream.tls && !config.upstream.ca.empty()) paths.push_back(config.upstream.ca);
   for (const config::listener& listener : config.listen) {
     if (!listener.tls) continue;
     for (const std::string& path : {listener.tls->certificate, listener.tls->key, listener.tls->client_ca}) {
@@ -112,6 +113,7 @@ struct control_thread::state {
   void on_signal(int number);
   void reload_soon();
   void watch_files();
+  void tell_of_nonsense();
   void watch_loops();
   void give_memory_back();
   void blame(const loop_watchdog::finding& found);
@@ -136,6 +138,7 @@ struct control_thread::state {
   loop_watchdog loops;
   memory_return freed;
   attribution::single_writer_counter loop_stalls, reloads_done, reloads_refused;
+  std::uint64_t nonsense_told = 0;  // of the workers' desynchronised
 
   mutable std::mutex mutex;  // guards `current` and `draining`; control plane only
   std::shared_ptr<const policy::snapshot> current;
@@ -224,6 +227,7 @@ void control_thread::state::watch_files() {
     if (error) return;
     if (files.changed()) reload("a changed file");
     give_memory_back();
+    tell_of_nonsense();
     watch_files();
   });
 }
@@ -231,6 +235,18 @@ void control_thread::state::watch_files() {
 void control_thread::state::give_memory_back() {
   if (!freed.due(workers.clients(), static_cast<std::int64_t>(workers.bytes_held()))) return;
   ::malloc_trim(0);
+}
+
+// Workers log nothing themselves: what they count is put into words here, in one line a tick however much it is.
+void control_thread::state::tell_of_nonsense() {
+  std::uint64_t now = 0;
+  for (std::uint32_t i = 0; i < workers.workers(); ++i) now += workers.stats(i).desynchronised.load();
+  if (now == nonsense_told) return;
+  spdlog::error(
+      "upstream {}:{} sent on {} connection(s) what answers no command or is no reply: they and every client with a "
+      "command under way there were closed",
+      loaded->upstream.host, loaded->upstream.port, now - nonsense_told);
+  nonsense_told = now;
 }
 
 void control_thread::state::watch_loops() {

@@ -68,7 +68,8 @@ void add_line(std::string& text, const std::string& line) {
 }  // namespace
 
 struct server::state {
-  explicit state(options given) : opts(std::move(given)), config(opts.snapshot->config) {
+  explicit state(options given)
+      : opts(std::move(given)), config(opts.snapshot->config), not_after(config->listen.size()) {
     for (std::uint32_t i = 0; i < std::max(1U, config->workers); ++i) {
       session::engine_options engine;
       engine.worker = i;
@@ -85,12 +86,14 @@ struct server::state {
   [[nodiscard]] std::expected<void, std::string> load_contexts(const config::config& from);
   void read_anew(const config::config& next, std::string& problems);
   void compare(const config::config& next, std::string& problems) const;
+  void note_ends();
 
   options opts;
   std::shared_ptr<const config::config> config;  // what was bound at start
   admission shared;
   session::memory_held held;
   tls_contexts contexts;
+  std::vector<std::atomic<std::int64_t>> not_after;  // by index in `listen`; 0 = plain
   std::vector<std::uint16_t> ports;
   // Second descriptors of every listening socket, to pass on; they keep a socket open, so draining closes them.
   inherited_sockets passable;
@@ -115,7 +118,13 @@ std::expected<void, std::string> server::state::load_contexts(const config::conf
     loaded.upstream = std::move(*made);
   }
   contexts = std::move(loaded);
+  note_ends();
   return {};
+}
+
+void server::state::note_ends() {
+  for (std::size_t i = 0; i < contexts.listeners.size(); ++i)
+    not_after[i].store(contexts.listeners[i] ? contexts.listeners[i]->not_after() : 0, std::memory_order_relaxed);
 }
 
 // Each certificate for itself: a broken one leaves the others renewed.
@@ -129,6 +138,7 @@ void server::state::read_anew(const config::config& next, std::string& problems)
     else
       add_line(problems, "listener " + name_of(*where) + ": " + made.error() + "; the certificate in use stays");
   }
+  note_ends();
   contexts.upstream_tls = next.upstream.tls;
   if (!next.upstream.tls) {
     contexts.upstream = nullptr;
@@ -268,6 +278,15 @@ server::tls_stats server::tls() const noexcept {
     sum.upstream_refused += w->tls().upstream_refused.load();
   }
   return sum;
+}
+
+std::vector<std::pair<std::string, std::int64_t>> server::certificates_not_after() const {
+  std::vector<std::pair<std::string, std::int64_t>> all;
+  for (std::size_t i = 0; i < state_->not_after.size(); ++i) {
+    const std::int64_t end = state_->not_after[i].load(std::memory_order_relaxed);
+    if (end != 0) all.emplace_back(name_of(state_->config->listen[i]), end);
+  }
+  return all;
 }
 
 std::uint64_t server::accept_errors() const noexcept {

@@ -11,6 +11,7 @@
 #include <expected>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "policy/snapshot.hpp"
@@ -68,6 +69,9 @@ class server {
     std::uint64_t client_handshakes = 0, client_refused = 0, upstream_handshakes = 0, upstream_refused = 0;
   };
   [[nodiscard]] tls_stats tls() const noexcept;
+  // Of each TLS listener in force: its address as configured, and the Unix time at which its certificate or the first
+  // of its chain ends. From any thread.
+  [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> certificates_not_after() const;
   [[nodiscard]] std::uint64_t accept_errors() const noexcept;
   [[nodiscard]] std::int64_t clients() const noexcept;  // connections, those that still shake hands too
   [[nodiscard]] std::uint64_t bytes_held() const noexcept;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 #include <string_view>
 
 namespace tidegate::net {
@@ -44,6 +45,19 @@ bool is_address(const std::string& host) {
 struct names_delete {
   void operator()(GENERAL_NAMES* names) const noexcept { GENERAL_NAMES_free(names); }
 };
+
+// The earlier of two ends, of which 0 is none.
+std::int64_t earlier(std::int64_t a, std::int64_t b) noexcept {
+  if (a == 0 || b == 0) return std::max(a, b);
+  return std::min(a, b);
+}
+
+std::int64_t first_to_end(const STACK_OF(X509) * certificates) noexcept {
+  std::int64_t first = 0;
+  for (int i = 0; certificates != nullptr && i < sk_X509_num(certificates); ++i)
+    first = earlier(first, not_after(sk_X509_value(certificates, i)));
+  return first;
+}
 
 std::string text_of(const ASN1_STRING* value) {
   unsigned char* utf8 = nullptr;
@@ -105,8 +119,12 @@ std::expected<std::shared_ptr<const tls_context>, std::string> tls_context::for_
     const bool required = files.client_auth == config::client_auth::required;
     SSL_CTX_set_verify(raw, SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
   }
+  STACK_OF(X509)* chain = nullptr;
+  SSL_CTX_get0_chain_certs(raw, &chain);
+  const std::int64_t end = earlier(tidegate::net::not_after(SSL_CTX_get0_certificate(raw)), first_to_end(chain));
   auto made = std::shared_ptr<tls_context>(new tls_context(std::move(context)));
   made->server_ = true;
+  made->not_after_ = end;
   return made;
 }
 
@@ -148,6 +166,16 @@ ssl_pointer tls_context::new_session() const {
       1)
     return nullptr;
   return ssl;
+}
+
+std::int64_t not_after(const X509* certificate) noexcept {
+  tm when{};
+  if (certificate == nullptr || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &when) != 1) return 0;
+  return ::timegm(&when);
+}
+
+std::int64_t not_after_of_peer(const SSL* ssl) noexcept {
+  return first_to_end(SSL_get_peer_cert_chain(ssl));
 }
 
 std::string subject_of_peer(const SSL* ssl) {

@@ -10,6 +10,7 @@
 
 #include <openssl/ssl.h>
 
+#include <cstdint>
 #include <expected>
 #include <memory>
 #include <string>
@@ -30,6 +31,9 @@ class tls_context {
 
   // Null when memory is out.
   [[nodiscard]] ssl_pointer new_session() const;
+  // Unix time at which the first certificate that a listener shows (its own or one of its chain) ends; 0 = it shows
+  // none.
+  [[nodiscard]] std::int64_t not_after() const noexcept { return not_after_; }
 
  private:
   struct context_delete {
@@ -43,7 +47,13 @@ class tls_context {
   std::string host_;  // upstream only
   bool host_is_address_ = false;
   bool server_ = false;
+  std::int64_t not_after_ = 0;
 };
+
+// Unix time at which a certificate ends; 0 where it does not say.
+[[nodiscard]] std::int64_t not_after(const X509* certificate) noexcept;
+// Of those that a peer showed, the first to end; 0 = it showed none.
+[[nodiscard]] std::int64_t not_after_of_peer(const SSL* ssl) noexcept;
 
 // The first DNS name among the alternative names of the verified certificate that the peer showed, else its common
 // name; empty without one. A name with a NUL or control character in it names nobody.

@@ -52,6 +52,15 @@ std::string engine::state::dedicated_name(const session& s) {
   return name;
 }
 
+// A dead upstream is not asked by every session for itself: ten thousand of them would keep the worker busy with
+// nothing else. The first that opens lets all others try.
+bool engine::state::may_open_own() {
+  if (own_failures < bounds::own_failures_free) return true;
+  if (now < own_retry_at) return false;
+  own_retry_at = now + bounds::own_attempt;
+  return true;
+}
+
 upstream_connection* engine::state::own_of(session& s, const resp::command_spec& spec, const resp::request& request,
                                            bool exchange) {
   // What served an exchange has the user and the db of whoever had it before: nothing else of this session may run
@@ -70,6 +79,12 @@ upstream_connection* engine::state::own_of(session& s, const resp::command_spec&
     return nullptr;
   }
   exchange = exchange && !s.sticky && !s.watching;
+  // Exchanges are few at a time anyway, and one that waits here would keep its place in their line.
+  if (!exchange && idle.empty() && !may_open_own()) {
+    s.look_again_at = now + jittered(bounds::own_look_again);
+    await_connection(s, nullptr);
+    return nullptr;
+  }
   if (exchange) {
     if (exchanges >= bounds::exchanges_at_once) {
       if (!s.in_exchange_line) exchange_line.push_back(&s);

@@ -38,9 +38,10 @@ struct upstream_state {
   std::atomic<std::uint64_t> silence_hints{0};       // raised by workers: a lane is silent; control probes
   std::atomic<std::uint64_t> probe_failed{0};        // raised by control: the probe after a silence hint failed
   std::atomic<std::uint64_t> memory_used{0}, memory_max{0}, keys{0}, keys_with_ttl{0}, evicted_keys{0};
-  std::atomic<std::int64_t> info_at{0};          // steady ns of the last INFO; 0 = none yet
-  std::atomic<std::uint32_t> evidence_epoch{0};  // raised by the recorder at each bucket; 0 = there is none
-  std::atomic<std::uint64_t> stats_wanted{0};    // raised by the recorder: control asks for commandstats at once
+  std::atomic<std::int64_t> certificate_not_after{0};  // Unix time; 0 = no TLS, or not connected yet
+  std::atomic<std::int64_t> info_at{0};                // steady ns of the last INFO; 0 = none yet
+  std::atomic<std::uint32_t> evidence_epoch{0};        // raised by the recorder at each bucket; 0 = there is none
+  std::atomic<std::uint64_t> stats_wanted{0};          // raised by the recorder: control asks for commandstats at once
 };
 
 // What an accepted connection is known by.

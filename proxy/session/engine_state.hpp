@@ -41,6 +41,9 @@ inline constexpr steady_ns slow_window = 60'000'000'000;     // … and at least
 inline constexpr std::uint64_t slow_bytes = 60U << 10;
 inline constexpr steady_ns limit_poll = 5'000'000;  // the first in a bucket's line looks again this often
 inline constexpr steady_ns retry_min = 50'000'000, retry_max = 5'000'000'000;
+inline constexpr std::uint32_t own_failures_free = 32;    // connections of sessions' own that open to nothing in a row;
+inline constexpr steady_ns own_attempt = 20'000'000;      // … then one is tried this often, for all of them,
+inline constexpr steady_ns own_look_again = 250'000'000;  // … and each session asks this often whether it may
 inline constexpr steady_ns closing_deadline = 60'000'000'000;  // a closing client that does not read its last replies
 inline constexpr steady_ns opened_patience = 1'000'000'000;    // who says nothing by then opened his connection unnamed
 inline constexpr steady_ns lane_idle = 60'000'000'000;
@@ -263,6 +266,9 @@ struct engine::state {
   // --- dedicated.cpp: connections of one session
   std::vector<std::unique_ptr<upstream_connection>> owned;  // serving a session, or opening for one
   std::vector<std::unique_ptr<upstream_connection>> idle;   // clean, ready for the next
+  std::uint32_t own_failures = 0;                           // in a row
+  steady_ns own_retry_at = 0;
+  [[nodiscard]] bool may_open_own();
   std::uint32_t exchanges = 0;
   std::deque<session*> exchange_line;
   [[nodiscard]] upstream_connection* own_of(session& s, const resp::command_spec& spec, const resp::request& request,

@@ -273,6 +273,7 @@ void engine::state::prelude_done(upstream_connection& c) {
   }
   c.at = phase::ready;
   c.failures = 0;
+  own_failures = 0;
   if (c.group != nullptr) stats.lanes.add(1);
   if (c.group != nullptr) c.group->login_required = false;
   if (c.group != nullptr) timers.set(c, now + bounds::probe_patience);
@@ -341,6 +342,7 @@ void engine::state::retire_lane(lane_group& group, std::size_t index) {
 }
 
 void engine::state::address_changed() {
+  own_failures = 0;
   for (auto& group : groups) {
     for (std::size_t index = 0; index < group->lanes.size(); ++index) {
       if (group->lanes[index]->at == phase::closed) {

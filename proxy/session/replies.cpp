@@ -430,6 +430,8 @@ void engine::state::upstream_ended(upstream_connection& c, std::string_view why)
     c.owner = nullptr;
     if (owner->current == &c) owner->current = nullptr;
     end_exchange(*owner);
+    // A refusal is an answer: whoever gives one is there.
+    if (!was_serving && !c.prelude_failed && !c.login_refused) ++own_failures;
     if (!was_serving && !owner->closing && owner->hold != hold_reason::connection) {
       // It never opened, and by now nobody waits for it.
     } else if (!was_serving && !owner->closing) {

@@ -178,6 +178,9 @@ SINGLE = (
                             'tidegate_tls_handshakes_total{side="client",result="refused"}': steady(0, 40) + rising(5, 200)},
      "10m", "20m"),
     ("TidegateConfigRefused", {'tidegate_config_reloads_total{result="refused"}': steady(0, 40) + steady(1)}, "9m", "11m"),
+    # promtool's clock begins at 0; the rule waits for five minutes of its own.
+    ("TidegateCertificateEnds", {'tidegate_tls_certificate_not_after_seconds{side="client",address="0.0.0.0:6379"}':
+                                 steady(14 * 86400 + 600)}, "14m", "16m"),
     ("TidegateDescriptors", {"process_open_fds": steady(10, 40) + steady(900), "process_max_fds": steady(1024)}, "10m", "12m"),
     ("TidegateLedgerDropped", {'tidegate_ledger_dropped_total{reason="disk"}': steady(0, 40) + steady(9)}, "9m", "11m"),
     ("TidegateLedgerDown", {"tidegate_ledger_up": steady(1, 40) + steady(0)}, "10m", "12m"),

@@ -161,9 +161,12 @@ class an_upstream_that_shows(tls_case):
     def test_a_good_certificate_is_spoken_to(self):
         for kind in ("right", "right_with_rsa", "right_with_its_chain", "for_servers_alone"):
             with self.subTest(kind):
-                upstream, _, replies = self.against(kind, True)
+                upstream, proxy, replies = self.against(kind, True)
                 self.assertEqual(replies, [b"secret", "OK"])
                 self.assertTrue(upstream.commands(b"ECHO"))
+                self.assertEqual(metrics(proxy).samples["tidegate_tls_certificate_not_after_seconds"],
+                                 [({"side": "upstream", "address": f"127.0.0.1:{upstream.port}"},
+                                   ssl.cert_time_to_seconds("Jan  1 00:00:00 2049 GMT"))])
 
 
 class a_client_that_shows(tls_case):

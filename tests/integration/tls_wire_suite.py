@@ -382,6 +382,33 @@ class rotation(tls_case):
         self.put(self.key, key)
         self.end(clients)
 
+    def test_of_the_upstreams_authority_happens_by_itself(self):
+        ca = self.kinds.folder / "upstream-ca.crt"
+        self.put(ca, (self.kinds.folder / "stranger.crt").read_text())
+        tls = type("shown", (), {"server": self.kinds.pair("right")[0], "server_key": self.kinds.pair("right")[1],
+                                 "ca": self.kinds.ca, "client_context": staticmethod(self.kinds.client_context)})
+        server = redis_server(tls=tls)
+        self.addCleanup(server.stop)
+        proxy = tidegate(f"rediss://127.0.0.1:{server.port}?ca={ca}", ready=False,
+                         more={"upstream": {"queue_timeout": "20s"}})
+        self.addCleanup(proxy.stop)
+        wait_until(lambda: "verify failed" in proxy.get("/readyz")[1], what="a refused upstream")
+        self.put(ca, self.kinds.ca.read_text())
+        wait_until(lambda: proxy.get("/readyz")[0] == 200, what="/readyz 200")
+        with wire(proxy) as connection:
+            self.assertEqual(connection.call("ECHO", "x"), b"x")
+
+    def test_is_told_by_the_metric_of_the_end(self):
+        def ends():
+            return {labels["address"]: value for labels, value in
+                    metrics(self.proxy).samples["tidegate_tls_certificate_not_after_seconds"]}
+        self.assertEqual(ends(), {"127.0.0.2:0": ssl.cert_time_to_seconds("Jan  1 00:00:00 2049 GMT")})
+        for kind, year in (("with_a_chain_that_ends_first", 2048), ("expired", 2025)):
+            self.show(kind)
+            self.proxy.signal(signal.SIGHUP)
+            wait_until(lambda: ends() == {"127.0.0.2:0": ssl.cert_time_to_seconds(f"Jan  1 00:00:00 {year} GMT")},
+                       what=f"the end in {year}")
+
 
 class handshakes(tls_case):
     HELD = 1_000 if LONG else 60

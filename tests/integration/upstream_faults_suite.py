@@ -8,6 +8,7 @@ notice nothing, nothing is sent twice, and the next command is served.
 import contextlib
 import itertools
 import os
+import re
 import threading
 import time
 import unittest
@@ -203,6 +204,9 @@ class nonsense(faulty_case):
         beside.end()
         self.assertEqual(beside.wrong, [])
         self.nothing_was_sent_twice()
+        # Said once a second at most, with how many it were.
+        told = lambda: re.findall(r"sent on (\d+) connection\(s\) what answers no command", self.proxy.log)
+        wait_until(lambda: sum(map(int, told())) == len(KINDS_OF_NONSENSE), what="the log to tell of each")
 
 
 class nonsense_with_a_connection_each(nonsense):

@@ -225,6 +225,26 @@ TEST(Failure, InSessionPoolingAnAbsentUpstreamGetsTheErrorWithoutASpin) {
   world.expect_nothing_left();
 }
 
+// Each of them tried by itself, 20 times a second and anew with each command: 2,000 clients took a quarter of a core.
+TEST(Failure, InSessionPoolingManyClientsDoNotStormADeadUpstream) {
+  fake_world world([](config::config& c) { c.upstream.pooling = config::pooling::session; });
+  world.refuse_connects = true;
+  std::vector<fake_socket*> clients;
+  for (int i = 0; i < 500; ++i) clients.push_back(&world.connect_client());
+  for (int round = 0; round < 3; ++round) {
+    for (fake_socket* client : clients) client->send("GET a\r\n");
+    world.advance(1'100 * millisecond);
+    for (fake_socket* client : clients) ASSERT_EQ(client->take(), unavailable);
+  }
+  // All 500 at first, as nobody knows; then one in 20 ms.
+  EXPECT_LE(world.connects, 500 + 3'300 / 20 + 32);
+  world.refuse_connects = false;
+  for (fake_socket* client : clients) client->send("GET a\r\n");
+  world.advance(500 * millisecond);
+  for (fake_socket* client : clients) ASSERT_EQ(client->take(), "$-1\r\n");
+  world.expect_nothing_left();
+}
+
 // Found by session_fuzz: the wait's deadline was over, and the half command asked for it again and again in one turn.
 TEST(Failure, InSessionPoolingHalfACommandThatWaitsForAConnectionDoesNotSpin) {
   fake_world world([](config::config& c) { c.upstream.pooling = config::pooling::session; });

@@ -235,6 +235,7 @@ void fake_world::give_room(fake_socket& to, std::size_t bytes) {
 }
 
 void fake_world::connect(upstream_connection& connection) {
+  ++connects;
   upstreams_.push_back(std::make_unique<fake_socket>());
   fake_socket& s = *upstreams_.back();
   s.is_client = false;

@@ -114,14 +114,18 @@ class certificate_kinds:
     def _make_signed_by_a_leaf(self, name):
         self._chain(name, "CA:FALSE")
 
-    def _chain(self, name, authority):
-        self._intermediate(name, authority)
+    def _make_with_a_chain_that_ends_first(self, name):
+        self._chain(name, "CA:TRUE", FUTURE)
+
+    def _chain(self, name, authority, end=SOON):
+        self._intermediate(name, authority, end)
         chain = self._file(name, "crt")
         chain.write_text(chain.read_text() + self._file(f"{name}-authority", "crt").read_text())
 
-    def _intermediate(self, name, authority):
+    def _intermediate(self, name, authority, end=SOON):
         self._key(f"{name}-authority")
-        self._sign(f"{name}-authority", more=[f"basicConstraints = critical,{authority}"])
+        self._sign(f"{name}-authority", end=end,
+                   more=[f"basicConstraints = critical,{authority}"])
         self._key(name)
         self._sign(name, by=f"{name}-authority")
 
