@@ -95,8 +95,15 @@ admin::sources sources_of(const net::server& workers, net::control_thread& contr
   from.forecast = [&ahead] { return ahead.now(); };
   from.tls = [&workers] {
     const net::server::tls_stats seen = workers.tls();
+    const net::server::tls_reasons why = workers.tls_refused();
+    std::vector<admin::tls_counts::refusals> refused;
+    for (std::size_t i = 0; i < why.client.size(); ++i) {
+      refused.push_back({"client", net::tls_refusal_words[i], why.client[i]});
+      refused.push_back({"upstream", net::tls_refusal_words[i], why.upstream[i]});
+    }
     return admin::tls_counts{seen.client_handshakes, seen.client_refused,     seen.upstream_handshakes,
-                             seen.upstream_refused,  workers.accept_errors(), workers.certificates_not_after()};
+                             seen.upstream_refused,  workers.accept_errors(), workers.certificates_not_after(),
+                             std::move(refused)};
   };
   return from;
 }

@@ -153,6 +153,10 @@ void add_connections(exposition& out, const totals& all, const tls_counts& tls) 
 }
 
 void add_certificates(exposition& out, const tls_counts& tls, const sources& from) {
+  out.family("tidegate_tls_refused_total", "TLS handshakes that failed, by side and reason.", MetricType::Counter);
+  for (const tls_counts::refusals& one : tls.refused) {
+    out.sample(static_cast<double>(one.count), {{"side", std::string(one.side)}, {"reason", std::string(one.reason)}});
+  }
   out.family("tidegate_tls_certificate_not_after_seconds",
              "Unix time at which the first certificate of a chain ends, by whose it is and where it is shown.",
              MetricType::Gauge);

@@ -29,6 +29,11 @@ struct tls_counts {
   std::uint64_t client_handshakes = 0, client_refused = 0, upstream_handshakes = 0, upstream_refused = 0;
   std::uint64_t accept_errors = 0;
   std::vector<std::pair<std::string, std::int64_t>> listeners_not_after = {};  // address, Unix time
+  struct refusals {
+    std::string_view side, reason;
+    std::uint64_t count = 0;
+  };
+  std::vector<refusals> refused = {};
 };
 
 struct reload_totals {

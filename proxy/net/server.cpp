@@ -280,6 +280,17 @@ server::tls_stats server::tls() const noexcept {
   return sum;
 }
 
+server::tls_reasons server::tls_refused() const noexcept {
+  tls_reasons sum;
+  for (const auto& w : state_->workers) {
+    for (std::size_t i = 0; i < sum.client.size(); ++i) {
+      sum.client[i] += w->tls().client_reasons[i].load();
+      sum.upstream[i] += w->tls().upstream_reasons[i].load();
+    }
+  }
+  return sum;
+}
+
 std::vector<std::pair<std::string, std::int64_t>> server::certificates_not_after() const {
   std::vector<std::pair<std::string, std::int64_t>> all;
   for (std::size_t i = 0; i < state_->not_after.size(); ++i) {

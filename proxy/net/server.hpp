@@ -6,6 +6,7 @@
 // is ignored in the whole process.
 #pragma once
 
+#include <array>
 #include <boost/asio/ip/tcp.hpp>
 #include <cstdint>
 #include <expected>
@@ -16,6 +17,7 @@
 
 #include "policy/snapshot.hpp"
 #include "proxy/net/takeover.hpp"
+#include "proxy/net/tls_refusal.hpp"
 #include "proxy/session/engine.hpp"
 
 namespace tidegate::net {
@@ -69,6 +71,11 @@ class server {
     std::uint64_t client_handshakes = 0, client_refused = 0, upstream_handshakes = 0, upstream_refused = 0;
   };
   [[nodiscard]] tls_stats tls() const noexcept;
+  // Refused handshakes by reason, in the order of tls_refusal.
+  struct tls_reasons {
+    std::array<std::uint64_t, tls_refusal_words.size()> client{}, upstream{};
+  };
+  [[nodiscard]] tls_reasons tls_refused() const noexcept;
   // Of each TLS listener in force: its address as configured, and the Unix time at which its certificate or the first
   // of its chain ends. From any thread.
   [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> certificates_not_after() const;

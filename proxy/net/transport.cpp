@@ -133,6 +133,10 @@ void transport::end_writing() noexcept {
   ::shutdown(fd_, SHUT_WR);
 }
 
+tls_refusal transport::why_handshake_failed() const noexcept {
+  return why_refused(SSL_get_verify_result(ssl_.get()), tls_error_);
+}
+
 std::string transport::describe_failure() const {
   if (ssl_) {
     const long verdict = SSL_get_verify_result(ssl_.get());

@@ -14,6 +14,8 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/net/tls_refusal.hpp"
+
 namespace tidegate::net {
 
 struct ssl_delete {
@@ -58,6 +60,8 @@ class transport {
   [[nodiscard]] int fd() const noexcept { return fd_; }
   // Of the last `failed`.
   [[nodiscard]] std::string describe_failure() const;
+  // Of a handshake that failed or ended.
+  [[nodiscard]] tls_refusal why_handshake_failed() const noexcept;
   void reset() noexcept;
 
  private:

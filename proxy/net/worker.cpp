@@ -169,7 +169,7 @@ void worker::go_on() {
 
 void worker::run_deadlines() {
   while (!handshakes_.empty() && handshakes_.front().deadline <= now_) {
-    tls_.client_refused.add(1);
+    tls_.client_refused_for(tls_refusal::timeout);
     dispose(handshakes_.front(), true);
   }
   while (!lingering_.empty() && lingering_.front().deadline <= now_) dispose(lingering_.front(), true);

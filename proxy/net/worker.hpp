@@ -12,6 +12,7 @@
 // descriptor that was ready, and two epoll_waits a turn.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <expected>
@@ -27,6 +28,7 @@
 #include "proxy/net/mailbox.hpp"
 #include "proxy/net/poller.hpp"
 #include "proxy/net/tls_context.hpp"
+#include "proxy/net/tls_refusal.hpp"
 #include "proxy/session/engine.hpp"
 #include "proxy/session/shell.hpp"
 
@@ -60,7 +62,18 @@ struct tls_contexts {
 };
 
 struct tls_counters {
+  using by_reason = std::array<attribution::single_writer_counter, tls_refusal_words.size()>;
   attribution::single_writer_counter client_handshakes, client_refused, upstream_handshakes, upstream_refused;
+  by_reason client_reasons, upstream_reasons;  // of those refused
+
+  void client_refused_for(tls_refusal why) noexcept {
+    client_refused.add(1);
+    client_reasons[static_cast<std::size_t>(why)].add(1);
+  }
+  void upstream_refused_for(tls_refusal why) noexcept {
+    upstream_refused.add(1);
+    upstream_reasons[static_cast<std::size_t>(why)].add(1);
+  }
 };
 
 class worker final : public session::shell {

@@ -268,10 +268,10 @@ void worker::continue_handshake(connection& c) {
 
 void worker::refuse_handshake(connection& c, bool ended) {
   if (!c.client) {
-    tls_.upstream_refused.add(1);
+    tls_.upstream_refused_for(c.wire.why_handshake_failed());
     return fail(c, c.wire.describe_failure());
   }
-  tls_.client_refused.add(1);
+  tls_.client_refused_for(c.wire.why_handshake_failed());
   // The alert that says why is lost if unread bytes turn the close into a reset.
   if (ended) return dispose(c, false);
   linger(c);

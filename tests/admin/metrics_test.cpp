@@ -59,6 +59,7 @@ TEST(Metrics, DeclareEveryNameBeforeAnythingHappened) {
                                  "tidegate_client_connections_opened_total",
                                  "tidegate_upstream_connections",
                                  "tidegate_tls_certificate_not_after_seconds",
+                                 "tidegate_tls_refused_total",
                                  "tidegate_sessions_dedicated",
                                  "tidegate_upstream_rtt_seconds",
                                  "tidegate_upstream_memory_used_bytes",

@@ -31,6 +31,10 @@ BAD_SERVERS = {
     "of_another_authority": "local issuer", "self_signed": "self-signed", "with_a_weak_key": "too small|too weak",
     "with_a_weak_signature": "too weak|md too weak", "chainless": "local issuer", "signed_by_a_leaf": "invalid CA",
     "for_clients_alone": "purpose"}
+WORDS = {"expired": "expired", "not_yet_valid": "not_yet_valid", "of_another_host": "wrong_host",
+         "of_another_authority": "unknown_authority", "self_signed": "self_signed", "with_a_weak_key": "weak",
+         "with_a_weak_signature": "weak", "chainless": "unknown_authority", "signed_by_a_leaf": "invalid_authority",
+         "for_clients_alone": "purpose", "for_servers_alone": "purpose", None: "no_certificate"}
 BAD_CLIENTS = ["expired", "not_yet_valid", "of_another_authority", "self_signed", "with_a_weak_key", "with_a_weak_signature",
                "chainless", "signed_by_a_leaf", "for_servers_alone"]
 
@@ -156,7 +160,9 @@ class an_upstream_that_shows(tls_case):
                 self.assertRegex(why, reason)
                 seen = metrics(proxy)
                 self.assertEqual(seen.sum("tidegate_tls_handshakes_total", side="upstream", result="done"), 0)
-                self.assertGreater(seen.sum("tidegate_tls_handshakes_total", side="upstream", result="refused"), 0)
+                refused = seen.sum("tidegate_tls_handshakes_total", side="upstream", result="refused")
+                self.assertGreater(refused, 0)
+                self.assertEqual(seen.sum("tidegate_tls_refused_total", side="upstream", reason=WORDS[kind]), refused)
 
     def test_a_good_certificate_is_spoken_to(self):
         for kind in ("right", "right_with_rsa", "right_with_its_chain", "for_servers_alone"):
@@ -180,8 +186,11 @@ class a_client_that_shows(tls_case):
                     self.is_served(proxy, self.kinds.client_context(kind))
             for kind in [*BAD_CLIENTS, *([None] if policy == "required" else [])]:
                 with self.subTest(policy=policy, kind=kind):
-                    # A certificate for servers alone may be one that this side would not even show.
+                    counted = lambda: metrics(proxy).sum("tidegate_tls_refused_total", side="client", reason=WORDS[kind])
+                    before = counted()
                     self.assertRaises(REFUSED, self.is_served, proxy, self.kinds.client_context(kind))
+                    # The alert is out before it is counted.
+                    wait_until(lambda: counted() == before + 1, what=f"one more {WORDS[kind]}")
             self.assertEqual(metrics(proxy).sum("tidegate_client_connections_opened_total"), len(good))
             self.assertEqual(metrics(proxy).sum("tidegate_tls_handshakes_total", side="client", result="done"), len(good))
 
@@ -209,7 +218,7 @@ class resumption(tls_case):
         proxy = self.start_proxy(self.start(redis_server))
         known = [(context, self.session_of(proxy, context)) for context in self.contexts()]
         proxy.configuration["listen"][1]["tls"].update(client_ca=str(self.kinds.ca), client_auth="required")
-        self.reload(proxy)
+        self.reload_until_refused(proxy, None)
         for context, session in known:
             self.assertRaises(REFUSED, self.is_served, proxy, context, session)
 
@@ -222,13 +231,19 @@ class resumption(tls_case):
                 self.assertFalse(self.is_served(proxy, context, session).session_reused)
                 known.append((context, session))
             proxy.configuration["listen"][1]["tls"]["client_ca"] = str(self.kinds.folder / "stranger.crt")
-            self.reload(proxy)
+            self.reload_until_refused(proxy, "right")
             for context, session in known:
                 self.assertRaises(REFUSED, self.is_served, proxy, context, session)
 
-    @staticmethod
-    def reload(proxy):
-        before = metrics(proxy).sum("tidegate_config_generation")
+    def reload_until_refused(self, proxy, kind):
+        """Until who comes anew with such a certificate is refused: then every worker's listener has the new policy."""
         proxy.write_config()
         proxy.signal(signal.SIGHUP)
-        wait_until(lambda: metrics(proxy).sum("tidegate_config_generation") > before, what="the reload")
+
+        def refused():
+            try:
+                self.is_served(proxy, self.kinds.client_context(kind))
+                return False
+            except REFUSED:
+                return True
+        wait_until(refused, what="the new policy")

@@ -412,7 +412,7 @@ class rotation(tls_case):
 
 class handshakes(tls_case):
     HELD = 1_000 if LONG else 60
-    DONE = 100_000 if LONG else 1_500
+    DONE = 50_000 if LONG else 1_500
 
     def resident(self):
         status = pathlib.Path(f"/proc/{self.proxy.pid}/status").read_text()
@@ -438,6 +438,7 @@ class handshakes(tls_case):
         self.assertGreaterEqual(seconds, HANDSHAKE_SECONDS * 0.9)
         refused = lambda: metrics(self.proxy).sum("tidegate_tls_handshakes_total", side="client", result="refused")
         wait_until(lambda: refused() - before >= self.HELD, what="all counted")
+        self.assertGreaterEqual(metrics(self.proxy).sum("tidegate_tls_refused_total", side="client", reason="timeout"), self.HELD)
         answered = client.answered - while_held
         client.ended.set()
         client.join(60)
@@ -490,7 +491,7 @@ class closing_one_from_another(tls_case):
     """Connections are closed by what others do, while bytes of their own wait inside TLS."""
 
     WORKERS = 2
-    ROUNDS = 1_000 if LONG else 8
+    ROUNDS = 300 if LONG else 8
     CLIENTS = 50
     POLICY = {"memory": {"session": "1MiB", "total": "8MiB"}}
 

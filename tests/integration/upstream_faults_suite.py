@@ -163,6 +163,36 @@ class each_byte_of_deeper_pipelines_with_a_connection_each(each_byte_of_deeper_p
 
 
 
+class a_shared_lane(faulty_case):
+    """Clients on one lane that stops in the middle of a reply to one of them."""
+
+    def decide(self, connection, arguments):
+        return manner(cut=9, then="stall") if arguments[0] == b"GET" else None
+
+    def test_that_stalls_and_ends_closes_only_who_was_given_half_a_reply(self):
+        self.start(self.decide)
+        beside = self.beside()
+        half = self.connect(database=1)
+        others = [self.connect(database=1) for _ in range(20)]
+        for number, other in enumerate(others):
+            self.assertEqual(other.call("ECHO", f"before-{number}"), f"before-{number}".encode())
+        self.assertEqual(half.call("SET", "key", "a value"), "OK")
+        half.send("GET", "key")
+        self.assertEqual(half.socket.recv(100), b"$7\r\na val")
+        for number, other in enumerate(others):
+            other.send_raw(wire.encode("ECHO", f"in-flight-{number}") * 3)
+        # Nobody is told anything before the lane ends, however much goes on elsewhere.
+        for number in range(20):
+            self.serves(f"meanwhile {number}")
+        self.assertEqual(beside.wrong, [])
+        beside.end()
+        self.upstream.end_all()
+        self.assertEqual(half.read_to_end(), b"")
+        for number, other in enumerate(others):
+            self.assertEqual([other.read() for _ in range(3)], [LOST] * 3)
+            self.assertEqual(other.call("ECHO", f"after-{number}"), f"after-{number}".encode())
+
+
 KINDS_OF_NONSENSE = {
     "another protocol": b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n",
     "a TLS alert": b"\x15\x03\x01\x00\x02\x02\x46",

@@ -4,6 +4,7 @@ Figures of time are printed and not judged: a test here fails on order and count
 """
 
 import os
+import resource
 import signal
 import socket
 import threading
@@ -230,7 +231,7 @@ class an_upstream_that_does_not_answer(unittest.TestCase):
 class a_dead_upstream(unittest.TestCase):
     """Nobody asks it more often than the waits between two attempts allow, however many clients there are."""
 
-    CLIENTS = 2_000 if LONG else 100
+    CLIENTS = 9_900 if LONG else 100
     SECONDS = 10.0 if LONG else 1.5
 
     def hammer(self, pooling):
@@ -240,6 +241,8 @@ class a_dead_upstream(unittest.TestCase):
         proxy = tidegate(upstream.url, pooling=pooling, workers=1, ready=False,
                          more={"upstream": {"queue_timeout": "200ms", "connect_timeout": "500ms"}})
         self.addCleanup(proxy.stop)
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         connections = [wire(proxy, timeout=60) for _ in range(self.CLIENTS)]
         for connection in connections:
             self.addCleanup(connection.close)
