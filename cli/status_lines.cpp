@@ -14,6 +14,8 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::size_t bar_width = 40;
+constexpr std::size_t columns = 80;  // of the smallest terminal
+constexpr std::size_t indent = 10;
 
 // A field however deep, or null.
 const ordered_json& at(const ordered_json& from, std::initializer_list<const char*> path) {
@@ -58,6 +60,34 @@ std::string bar(double share) {
   return out;
 }
 
+// `label`, then the text, gone on with under its beginning where the screen ends.
+std::string paragraph(const char* label, const std::string& text) {
+  std::string out = fmt::format("{:<{}}", label, indent);
+  std::size_t column = indent;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find(' ', begin), text.size());
+    const std::string word = text.substr(begin, end - begin);
+    if (column != indent && column + 1 + word.size() > columns) {
+      out += "\n" + std::string(indent, ' ');
+      column = indent;
+    } else if (column != indent) {
+      out += ' ';
+      ++column;
+    }
+    out += word;
+    column += word.size();
+    begin = end + 1;
+  }
+  return out + '\n';
+}
+
+// Of names that stand in one column; they are shown whole, to be pasted.
+std::size_t longest(const ordered_json& rows, const char* key) {
+  std::size_t most = 0;
+  for (const ordered_json& one : rows) most = std::max(most, text(one, {key}).size());
+  return most;
+}
+
 std::string trend(const ordered_json& status) {
   const auto a_minute = number(status, {"trend", "points_a_minute"});
   if (!a_minute) return "trend not known yet";
@@ -75,7 +105,7 @@ void add_memory(std::string& out, const ordered_json& status) {
   const auto used = number(status, {"upstream", "used_percent"});
   out += fmt::format("memory    {}  {} of {}\n", percent(used), sized(status, {"upstream", "used_bytes"}),
                      sized(status, {"upstream", "max_bytes"}));
-  if (used) out += fmt::format("          {}  {}\n", bar(*used), trend(status));
+  if (used) out += fmt::format("          {}\n{}", bar(*used), paragraph("", trend(status)));
   const auto keys = number(status, {"upstream", "keys"});
   const auto without = number(status, {"upstream", "keys_without_ttl"});
   out += fmt::format("keys      {}, {} with TTL, {} without", counted(status, {"upstream", "keys"}),
@@ -88,11 +118,12 @@ void add_memory(std::string& out, const ordered_json& status) {
 void add_writers(std::string& out, const ordered_json& status) {
   const ordered_json& writers = at(status, {"writers"});
   if (writers.empty()) out += "writers   nobody writes\n";
+  const std::size_t width = longest(writers, "client");
   bool first = true;
   for (const ordered_json& one : writers) {
     out +=
-        fmt::format("{}{:<32} {:>10} writes/s {:>12}/s {:>8} {:>5} connections\n", first ? "writers   " : "          ",
-                    text(one, {"client"}), counted(one, {"writes_per_second"}), sized(one, {"bytes_per_second"}),
+        fmt::format("{}{:<{}} {:>7} writes/s {:>12}/s {:>7} {:>4} conn.\n", first ? "writers   " : "          ",
+                    text(one, {"client"}), width, counted(one, {"writes_per_second"}), sized(one, {"bytes_per_second"}),
                     percent(number(one, {"share_percent"})), counted(one, {"connections"}));
     first = false;
   }
@@ -101,18 +132,20 @@ void add_writers(std::string& out, const ordered_json& status) {
 void add_limits(std::string& out, const ordered_json& status) {
   const ordered_json& limits = at(status, {"limits"});
   if (limits.empty()) out += "limits    none at work\n";
+  const std::size_t width = longest(limits, "name");
   bool first = true;
   for (const ordered_json& one : limits) {
-    out +=
-        fmt::format("{}{:<32} {:>10} delayed/s {:>8} rejected/s\n", first ? "limits    " : "          ",
-                    text(one, {"name"}), counted(one, {"delayed_per_second"}), counted(one, {"rejected_per_second"}));
+    out += fmt::format("{}{:<{}} {:>8} delayed/s {:>8} rejected/s\n", first ? "limits    " : "          ",
+                       text(one, {"name"}), width, counted(one, {"delayed_per_second"}),
+                       counted(one, {"rejected_per_second"}));
     first = false;
   }
   first = true;
   for (const ordered_json& one : at(status, {"caps"})) {
     const auto left = number(one, {"seconds_left"});
-    out += fmt::format("{}{:<32} {}, {} left, by {}\n", first ? "caps      " : "          ", text(one, {"client"}),
-                       cap_phrase(one), left ? span_text(static_cast<std::int64_t>(*left)) : "-", text(one, {"who"}));
+    out += paragraph(first ? "caps" : "",
+                     fmt::format("{}: {}, {} left, set by {}", text(one, {"client"}), cap_phrase(one),
+                                 left ? span_text(static_cast<std::int64_t>(*left)) : "-", text(one, {"who"})));
     first = false;
   }
 }
@@ -120,14 +153,14 @@ void add_limits(std::string& out, const ordered_json& status) {
 void add_forecast(std::string& out, const ordered_json& forecast) {
   const auto peak = number(forecast, {"peak_percent"});
   if (!peak) return;
-  out += fmt::format("forecast  peak {:.1f} %", *peak);
+  std::string told = fmt::format("peak {:.1f} %", *peak);
   for (const char* threshold : {"70", "85", "100"}) {
     const auto seconds = number(forecast, {"seconds_to", threshold});
-    if (seconds) out += fmt::format(", {} % in {}", threshold, span_text(static_cast<std::int64_t>(*seconds)));
+    if (seconds) told += fmt::format(", {} % in {}", threshold, span_text(static_cast<std::int64_t>(*seconds)));
   }
   const auto back = number(forecast, {"seconds_back"});
-  if (back) out += fmt::format(", back under 70 % in {}", span_text(static_cast<std::int64_t>(*back)));
-  out += '\n';
+  if (back) told += fmt::format(", back under 70 % in {}", span_text(static_cast<std::int64_t>(*back)));
+  out += paragraph("forecast", told);
 }
 
 }  // namespace
@@ -163,7 +196,7 @@ std::string status_lines(const ordered_json& status, const ordered_json& forecas
   add_forecast(out, forecast);
   std::string verdict = text(status, {"verdict"});
   for (char& c : verdict) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  out += fmt::format("verdict   {}: {}\n", verdict, text(status, {"because"}));
+  out += paragraph("verdict", verdict + ": " + text(status, {"because"}));
   bool first = true;
   for (const ordered_json& one : at(status, {"next"})) {
     if (!one.is_string()) continue;
