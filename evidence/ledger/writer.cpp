@@ -107,6 +107,8 @@ result<std::unique_ptr<writer>> writer::open(writer_options options, unix_ms now
 }
 
 result<void> writer::open_file(unix_ms now) {
+  // SQLite would make it readable to all that the umask lets, and its log with it. One that is there stays as it is.
+  if (const int fd = ::open(options_.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600); fd >= 0) ::close(fd);
   auto opened = database::open(options_.path, access::read_write);
   if (!opened) return std::unexpected(opened.error());
   file_ = std::move(*opened);
