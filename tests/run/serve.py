@@ -15,11 +15,18 @@ def main():
     asked_to_end = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: asked_to_end.append(True))
-    with redis_server() as server, tidegate(server) as proxy:
-        print(f"redis://127.0.0.1:{proxy.port}            give this URL to an application\n"
-              f"http://127.0.0.1:{proxy.admin_port}/metrics   what it wrote (admin token: {proxy.TOKEN})\n"
-              f"redis://127.0.0.1:{server.port}            the redis-server behind\n"
-              f"{proxy.config_path}   a change takes effect at once\n"
+    # With a maxmemory, or `tidegate status` could not say how full it is.
+    memory = [["maxmemory", "256mb"], ["maxmemory-policy", "volatile-lfu"]]
+    with redis_server(arguments=memory) as server, tidegate(server) as proxy:
+        told = [(f"redis://127.0.0.1:{proxy.port}", "give this URL to an application"),
+                (f"http://127.0.0.1:{proxy.admin_port}/", f"who writes what (admin token: {proxy.TOKEN}); /metrics for Prometheus"),
+                (f"redis://127.0.0.1:{server.port}", "the redis-server behind"),
+                (f"{proxy.config_path}", "a change takes effect at once")]
+        width = max(len(what) for what, _ in told)
+        print("\n".join(f"{what:{width}}   {why}" for what, why in told) + "\n"
+              "status, top, cap and the others find it in another terminal with\n"
+              f"  export TIDEGATE_ADMIN=127.0.0.1:{proxy.admin_port} TIDEGATE_TOKEN={proxy.TOKEN}\n"
+              f"  {sys.argv[1]} status\n"
               "Ctrl-C stops both.", flush=True)
         while not asked_to_end and proxy.is_running() and server.is_running():
             signal.sigtimedwait([], 0.2)
