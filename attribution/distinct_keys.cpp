@@ -112,7 +112,7 @@ std::string distinct_keys::encode() const {
   out[0] = dense_mark;
   for (std::size_t index = 0; index < registers; ++index) {
     for (unsigned bit = 0; bit < rank_bits; ++bit) {
-      if ((registers_[index] >> bit & 1U) == 0) continue;
+      if ((static_cast<unsigned>(registers_[index]) >> bit & 1U) == 0) continue;
       const std::size_t at = index * rank_bits + bit;
       out[1 + at / 8] =
           static_cast<char>(static_cast<unsigned>(static_cast<unsigned char>(out[1 + at / 8])) | 1U << (at % 8));
