@@ -71,7 +71,9 @@ void text_table::print(std::ostream& out) const {
     widths.resize(std::max(widths.size(), row.size()));
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
-  for (const auto& row : rows_) {
+  auto note = notes_.begin();
+  for (std::size_t number = 0; number < rows_.size(); ++number) {
+    const auto& row = rows_[number];
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
       const std::string blank(widths[i] - row[i].size(), ' ');
@@ -79,6 +81,7 @@ void text_table::print(std::ostream& out) const {
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out << line << '\n';
+    for (; note != notes_.end() && note->first == number; ++note) out << "  " << note->second << '\n';
   }
 }
 

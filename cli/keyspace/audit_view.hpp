@@ -26,10 +26,13 @@ class text_table {
  public:
   explicit text_table(std::vector<std::string> header) { rows_.push_back(std::move(header)); }
   void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  // Below the row that was added last, over all columns.
+  void note(std::string text) { notes_.emplace_back(rows_.size() - 1, std::move(text)); }
   void print(std::ostream& out) const;
 
  private:
   std::vector<std::vector<std::string>> rows_;
+  std::vector<std::pair<std::size_t, std::string>> notes_;  // by row
 };
 
 [[nodiscard]] nlohmann::ordered_json histogram_json(const keyspace::ttl_histogram& ttls);

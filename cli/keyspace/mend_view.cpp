@@ -39,11 +39,12 @@ std::optional<std::uint64_t> bytes_of(const keyspace::pattern_row& row, const ru
 // What is, or was, expected of each rule.
 void print_expected(const std::vector<keyspace::expectation>& expected, const std::vector<mending_rule>& rules,
                     std::ostream& out) {
-  text_table table({"pattern", "rule", "keys", "would get a TTL", "would be cut", "their memory"});
+  text_table table({"pattern", "keys", "get a TTL", "are cut", "memory"});
   for (std::size_t i = 0; i < std::min(rules.size(), expected.size()); ++i) {
     const keyspace::expectation& one = expected[i];
-    table.add({printable(one.pattern), rule_text(rules[i]), grouped(one.keys), grouped(one.give), grouped(one.cut),
+    table.add({printable(one.pattern), grouped(one.keys), grouped(one.give), grouped(one.cut),
                one.bytes ? "~" + bytes_text(static_cast<double>(*one.bytes)) : "-"});
+    table.note(rule_text(rules[i]));
   }
   table.print(out);
 }
@@ -110,15 +111,17 @@ void print_plan(const keyspace::plan& plan, std::ostream& out) {
 
 void print_mended(const mended& found, const std::vector<mending_rule>& rules, const std::string& target,
                   std::ostream& out) {
-  text_table table({"pattern", "rule", "keys", "got a TTL", "cut", "changed meanwhile"});
+  text_table table({"pattern", "keys", "got a TTL", "cut", "changed"});
   for (std::size_t i = 0; i < rules.size(); ++i) {
     const rule_tally& tally = found.by_rule[i];
-    table.add({printable(rules[i].pattern), rule_text(rules[i]), grouped(tally.keys), grouped(tally.give),
-               grouped(tally.cut), grouped(tally.moved)});
+    table.add({printable(rules[i].pattern), grouped(tally.keys), grouped(tally.give), grouped(tally.cut),
+               grouped(tally.moved)});
+    table.note(rule_text(rules[i]));
   }
   table.print(out);
   out << '\n'
-      << target << ": " << grouped(found.given) << " keys got a TTL, " << grouped(found.cut) << " were cut, of "
+      << target << ":\n"
+      << grouped(found.given) << " keys got a TTL, " << grouped(found.cut) << " were cut, of "
       << grouped(found.looked_at) << " looked at, in "
       << keyspace::duration_text(static_cast<std::int64_t>(found.seconds)) << "; slowed down " << found.slowed
       << " times\n";
