@@ -139,6 +139,11 @@ void engine::state::send_follow_ups(upstream_connection& to, const ttl::plan& pl
   const std::int64_t db = other_db(snapshot->commands->by_id(command), request);
   const bool elsewhere = db >= 0 && db != to.db;
   const std::uint32_t home = to.db;
+  if (elsewhere && to.db_in_doubt) {
+    for (const ttl::follow_up& what : plan.follow_ups)
+      stats.ttl_failed.add(label_key(snapshot->ttl_pattern_numbers[what.rule]));
+    return;
+  }
   if (elsewhere) send_select(to, static_cast<std::uint32_t>(db));
   for (const ttl::follow_up& what : plan.follow_ups) {
     send_follow_up(to, request[what.key_index], what, snapshot->ttl_pattern_numbers[what.rule], command);

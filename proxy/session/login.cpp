@@ -102,7 +102,10 @@ void engine::state::assume_exchange(session& s, upstream_connection& to, const r
     return;
   }
   if (asked.has_auth) return;
-  if (spec.kind == resp::special::select) s.db = to.db = asked.db;
+  if (spec.kind == resp::special::select) {
+    s.db = to.db = asked.db;
+    to.db_in_doubt = true;
+  }
   if (asked.protocol == 2 || asked.protocol == 3) s.protocol = to.protocol = asked.protocol;
   if (asked.has_name) {
     s.name = to.name = asked.name;

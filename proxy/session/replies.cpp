@@ -301,6 +301,10 @@ void engine::state::send_exec_follow_ups(session& s, upstream_connection& c, std
     for (const queued_follow_up& follow : tx.follow_ups) {
       if (follow.entry != tx.base + index) continue;
       const std::uint32_t wanted = follow.db >= 0 ? static_cast<std::uint32_t>(follow.db) : ran_in;
+      if (wanted != stands_in && c.db_in_doubt) {
+        stats.ttl_failed.add(label_key(follow.pattern));
+        continue;
+      }
       if (wanted != stands_in) send_select(c, wanted);
       stands_in = wanted;
       send_follow_up(c, follow.key, follow.what, follow.pattern, entry.books.command);

@@ -49,6 +49,7 @@ class upstream_connection : public stream {
   bool login_refused = false;   // the prelude's AUTH was refused
   bool login_required = false;  // an anonymous prelude met NOAUTH
   bool spoiled = false;         // its state is in doubt: never pooled
+  bool db_in_doubt = false;     // a SELECT that nobody answered: there may be no way back to `db`
   std::size_t list_index = 0;   // in the engine's list that owns it
   std::uint64_t address_generation = 0;
   steady_ns retry_at = 0;  // a closed lane: not before

@@ -153,6 +153,22 @@ TEST(ConnectionState, AMalformedFrameBehindAMonitorIsAnsweredInItsPlace) {
   world.expect_nothing_left();
 }
 
+// A SELECT that fails under CLIENT REPLY OFF tells nobody: from another db there would be no way back.
+TEST(ConnectionState, AFollowUpDoesNotLeaveADbThatIsOnlyAssumed) {
+  fake_world world([](config::config& c) {
+    config::ttl_rule rule;
+    rule.pattern = "t:*";
+    rule.default_ttl = std::chrono::milliseconds(60'000);
+    c.ttl.push_back(rule);
+  });
+  fake_socket& client = world.connect_client();
+  EXPECT_EQ(
+      world.ask(client,
+                "SADD here x\r\nCLIENT REPLY OFF\r\nSELECT 99\r\nCLIENT REPLY ON\r\nMOVE t:none 2\r\nSCARD here\r\n"),
+      ":1\r\n+OK\r\n:0\r\n:1\r\n");
+  world.expect_nothing_left();
+}
+
 TEST(ConnectionState, NothingRunsInAnotherSessionsDbBehindAnExchangeWithAWrongArity) {
   for (const std::string wrong : {"SELECT\r\n", "AUTH\r\n", "RESET now\r\n"}) {
     fake_world world;
