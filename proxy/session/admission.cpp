@@ -42,6 +42,13 @@ void engine::state::throttled_line(std::string& out, const limiter::rule& rule, 
   out += "\r\n";
 }
 
+// A reload took the rules away that an open transaction was charged by: what it queued before is free.
+void engine::state::forget_stale_charges(transaction& tx) {
+  if (tx.charged_generation == snapshot->generation) return;
+  tx.charges.clear();
+  tx.charged_generation = snapshot->generation;
+}
+
 // taken + hold none = admitted; taken with `scratch` filled = rejected (the caller answers); held = delayed.
 step engine::state::admit(session& s, std::span<const limiter::charge> charges, bool transaction) {
   scratch.clear();

@@ -175,6 +175,7 @@ struct engine::state {
   enum class ruling : std::uint8_t { send, answered, held };
   [[nodiscard]] ruling decide(session& s, const resp::command_spec& spec, const resp::request& request, bool queued,
                               slot& item, const ttl::plan*& plan);
+  void forget_stale_charges(transaction& tx);
   void note_queued(session& s, const resp::command_spec& spec, const resp::request& request, slot& item);
   void write_request(session& s, upstream_connection& to, const resp::request& request, const ttl::plan* plan);
   void mark_slot(session& s, upstream_connection& to, const resp::command_spec& spec, const resp::request& request,

@@ -190,6 +190,7 @@ engine::state::ruling engine::state::decide(session& s, const resp::command_spec
   limiter::charges& charges = evaluator.limits(s.limits, request);
   if (charges.size != 0 && !is_decided) {
     if (queued) {
+      forget_stale_charges(*s.tx);
       for (const limiter::charge& charge : charges.all()) s.tx->add_charge(charge);
     } else {
       if (admit(s, charges.all(), false) == step::held) return ruling::held;
@@ -424,6 +425,7 @@ step engine::state::run_exec(session& s, upstream_connection& to, const resp::co
     hold_session(s, hold_reason::drain);
     return step::held;
   }
+  forget_stale_charges(tx);
   if (!refused && !tx.charges.empty()) {
     if (admit(s, tx.charges, true) == step::held) return step::held;
     if (!scratch.empty()) {

@@ -52,6 +52,7 @@ struct transaction {
   std::vector<queued_command> entries;
   std::vector<queued_follow_up> follow_ups;
   std::vector<limiter::charge> charges;  // of the open one, summed by rule and bucket
+  std::uint64_t charged_generation = 0;  // of the snapshot whose rules they point to
   std::vector<resp::element_outcome> outcomes;
 
   void begin() {

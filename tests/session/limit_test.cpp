@@ -44,6 +44,20 @@ TEST(Limit, ATransactionIsDebitedInEachBucketHoweverManyItTouches) {
   world.expect_nothing_left();
 }
 
+// The charges of a queue point to rules that a reload takes away.
+TEST(Limit, AReloadInTheMiddleOfATransactionLeavesNothingOfTheOldRulesBehind) {
+  fake_world world(with(cap(1, 1, config::limit_action::reject)));
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, "MULTI\r\nSET a 1\r\nSET b 1\r\n");
+  world.reload({});
+  EXPECT_EQ(world.ask(client, "EXEC\r\n"), "*2\r\n+OK\r\n+OK\r\n");
+  (void)world.ask(client, "MULTI\r\nSET a 1\r\n");
+  world.reload(with(cap(1, 1, config::limit_action::reject)));
+  EXPECT_EQ(world.ask(client, "SET b 1\r\nEXEC\r\n"), "+QUEUED\r\n*2\r\n+OK\r\n+OK\r\n");
+  EXPECT_TRUE(world.ask(client, "SET c 1\r\n").starts_with("-THROTTLED rule=cap"));
+  world.expect_nothing_left();
+}
+
 TEST(Limit, ARejectedWriteIsAnsweredInItsPlace) {
   fake_world world(with(cap(1, 1, config::limit_action::reject)));
   fake_socket& client = world.connect_client();

@@ -1,11 +1,13 @@
 // Random clients against a random upstream, from a seed: whatever happens, a reply reaches its own command and client,
 // each command ends in exactly one of {reply, error, close}, the books agree with what ran, and nothing is left.
 //
-// A failure names its seed; TIDEGATE_SEED=n runs that one alone.
+// A failure names its seed; TIDEGATE_SEED=n runs that one alone. The long form (TIDEGATE_LONG) runs seeds until each of
+// the four ways has had its share of ten million exchanges; ctest runs the ways side by side.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <deque>
+#include <iostream>
 
 #include "fake_world.hpp"
 #include "resp/reply_framer.hpp"
@@ -35,12 +37,23 @@ struct actor {
   std::uint64_t sent = 0;
 };
 
+struct way {
+  const char* name;
+  bool losses = false;   // connections are lost, connects refused, the upstream moves
+  bool rejects = false;  // a limit rejects some, delays others, and reloads change it
+};
+
 class simulation {
  public:
-  simulation(std::uint64_t seed, bool with_losses)
-      : losses_(with_losses), world_([&](config::config& c) { configure(c, seed); }, seed) {
+  simulation(std::uint64_t seed, const way& how)
+      : losses_(how.losses),
+        rejects_(how.rejects),
+        seed_(seed),
+        world_([&](config::config& c) { configure(c, seed, rejects_, 0); }, seed) {
     world_.chaotic = true;
   }
+
+  [[nodiscard]] std::uint64_t rejected() const { return rejected_; }
 
   // Exchanges that were answered.
   std::uint64_t run(int steps) {
@@ -81,7 +94,16 @@ class simulation {
     }
   }
 
-  static void configure(config::config& c, std::uint64_t seed) {
+  static void configure(config::config& c, std::uint64_t seed, bool rejects, std::uint64_t reload) {
+    if (rejects) {
+      config::limit_rule rule;
+      rule.name = "third";
+      rule.rate = 300 + 500 * static_cast<double>(reload % 4);
+      rule.burst = 20;
+      rule.action = config::limit_action::reject;
+      rule.match_commands = {"set", "sadd"};
+      if (reload % 5 != 4) c.limits.push_back(rule);  // … and now and then there is none
+    }
     if (seed % 3 == 0) {
       config::limit_rule rule;
       rule.name = "cap";
@@ -115,6 +137,9 @@ class simulation {
       world_.lose_upstream(pick(world_.upstreams()), pick(2) == 0);
     if (losses_ && pick(400) == 0) world_.refuse_connects = !world_.refuse_connects;
     if (losses_ && pick(500) == 0) world_.state->address_generation.fetch_add(1);
+    if (rejects_ && pick(250) == 0) {
+      world_.reload([this](config::config& c) { configure(c, seed_, true, ++reloads_); });
+    }
     const std::uint64_t turns = pick(4);
     for (std::uint64_t n = 0; n < turns; ++n) (void)world_.turn();
     if (pick(4) == 0) world_.now += static_cast<steady_ns>(pick(5 * millisecond));
@@ -245,6 +270,10 @@ class simulation {
     const expectation want = std::move(a.due.front());
     a.due.pop_front();
     ++answered_;
+    if (rejects_ && (reply.starts_with("-THROTTLED ") || (want.executes && reply.starts_with("-EXECABORT ")))) {
+      ++rejected_;
+      return;
+    }
     const bool ours = reply == lost_error || reply == unavailable_error;
     if (ours) {
       EXPECT_TRUE(losses_) << reply;
@@ -275,32 +304,44 @@ class simulation {
     }
   }
 
-  bool losses_;
+  bool losses_, rejects_;
+  std::uint64_t seed_ = 0, reloads_ = 0, rejected_ = 0;
   fake_world world_;
   std::deque<actor> actors_;
   std::uint64_t answered_ = 0;
 };
 
-class Simulation : public testing::TestWithParam<bool> {};
+constexpr std::uint64_t seeds_short = 12;
+constexpr std::uint64_t exchanges_long = 2'500'000;  // of each way
+
+class Simulation : public testing::TestWithParam<way> {};
 
 TEST_P(Simulation, EveryReplyIsItsCommandsAndTheBooksAgree) {
   const char* only = std::getenv("TIDEGATE_SEED");
+  const bool is_long = std::getenv("TIDEGATE_LONG") != nullptr;
   std::uint64_t answered = 0;
+  std::uint64_t rejected = 0;
   const std::uint64_t first = only != nullptr ? std::strtoull(only, nullptr, 10) : 1;
-  const std::uint64_t last = only != nullptr ? first : 24;
-  for (std::uint64_t seed = first; seed <= last; ++seed) {
+  std::uint64_t seed = first;
+  for (; only != nullptr ? seed == first : is_long ? answered < exchanges_long : seed <= seeds_short; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     simulation one(seed, GetParam());
     answered += one.run(1'200);
+    rejected += one.rejected();
     ASSERT_FALSE(HasFailure()) << "TIDEGATE_SEED=" << seed;
   }
-  if (only == nullptr) {
-    EXPECT_GE(answered, 60'000U) << "the simulator became too quiet to prove anything";
-  }
+  RecordProperty("exchanges", std::to_string(answered));
+  if (is_long) std::cout << answered << " exchanges, " << seed - first << " seeds, " << rejected << " rejected\n";
+  if (only != nullptr) return;
+  EXPECT_GE(answered, is_long ? exchanges_long : 25'000U) << "the simulator became too quiet to prove anything";
+  EXPECT_EQ(rejected > 0, GetParam().rejects);
 }
 
-INSTANTIATE_TEST_SUITE_P(Upstream, Simulation, testing::Bool(),
-                         [](const auto& how) { return how.param ? "ThatIsLostAtTimes" : "ThatStays"; });
+INSTANTIATE_TEST_SUITE_P(Upstream, Simulation,
+                         testing::Values(way{"ThatStays"}, way{"ThatIsLostAtTimes", true},
+                                         way{"ThatStaysBehindALimitThatRejects", false, true},
+                                         way{"ThatIsLostAtTimesBehindALimitThatRejects", true, true}),
+                         [](const auto& how) { return how.param.name; });
 
 }  // namespace
 }  // namespace tidegate::session::testing_support
