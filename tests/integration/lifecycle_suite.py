@@ -6,6 +6,7 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -318,6 +319,37 @@ class storms_of_signals(with_its_own_servers):
             with self.assertRaisesRegex(AssertionError, "ended|not come true|drain"):
                 proxy.__init__(server)
             self.assertEqual(proxy.status, 0, proxy.last_log)
+
+
+@unittest.skipUnless(shutil.which("strace"), "strace(1) holds one thread up")
+class the_watchdog(with_its_own_servers):
+    """C7, with a worker that is held up in its next wait."""
+
+    def hold_up(self, proxy, seconds):
+        thread = next(task for task in pathlib.Path(f"/proc/{proxy.pid}/task").iterdir()
+                      if (task / "comm").read_text().strip() == "tidegate-w0")
+        tracer = subprocess.Popen(["strace", "-qq", "-o", "/dev/null", "-p", thread.name, "-e", "trace=epoll_wait,epoll_pwait",
+                                   "-e", f"inject=epoll_wait,epoll_pwait:delay_enter={int(seconds * 1e6)}:when=1"],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(tracer.wait)
+        self.addCleanup(tracer.kill)
+
+    def test_counts_a_loop_that_stands_still_and_says_that_it_turns_again(self):
+        server = self.start(redis_server)
+        proxy = self.start(tidegate, server)
+        self.hold_up(proxy, 3)
+        wait_until(lambda: metrics(proxy).sum("tidegate_loop_stalls_total") == 1, what="the stall counted")
+        wait_until(lambda: "worker 0 turns again" in proxy.log, what="its end said")
+        self.assertEqual(self.connect(proxy).call("PING"), "PONG")
+
+    def test_ends_a_process_that_hangs_and_says_where(self):
+        server = self.start(redis_server)
+        proxy = self.start(tidegate, server)
+        proxy.killed = True
+        self.hold_up(proxy, 600)
+        wait_until(lambda: "worker 0 hangs" in proxy.log, what="the verdict")
+        self.assertEqual(proxy.wait(), -signal.SIGABRT)
+        self.assertIn("tidegate aborts; the stack of the thread", proxy.log)
 
 
 def is_ours_by_now(pid):
