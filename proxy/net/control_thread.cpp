@@ -290,6 +290,8 @@ void control_thread::state::reload(const char* cause) {
     for (const config::mistake& mistake : mistakes) spdlog::error("{}", mistake.to_string());
     spdlog::error("the configuration has {} mistake(s): nothing changed", mistakes.size());
     reloads_refused.add(1);
+    // Whoever mends a file that it names need not touch the configuration again.
+    if (wanted) files.watch(watched_files(given.config_path, **wanted));
     return;
   }
   for (const std::string& sentence : needs_restart(*loaded, **wanted)) spdlog::warn("{}", sentence);

@@ -114,6 +114,22 @@ class broken_configurations(with_its_own_servers):
         say(f"C1: {len(self.broken)} broken configurations in turn changed nothing; nobody was disconnected")
 
 
+class a_certificate_that_was_broken(with_its_own_servers):
+    def test_is_taken_when_it_is_mended_though_the_configuration_is_not_touched_again(self):
+        tls = certificates()
+        self.addCleanup(tls.remove)
+        server = self.start(redis_server)
+        proxy = self.start(tidegate, server, tls=tls)
+        fresh = tls.folder / "fresh.crt"
+        fresh.write_text("nothing yet")
+        proxy.configuration["listen"][1]["tls"]["certificate"] = str(fresh)
+        proxy.write_config()
+        wait_until(lambda: metrics(proxy).sum("tidegate_config_reloads_total", result="refused") == 1, what="a refusal")
+        fresh.write_bytes(tls.server.read_bytes())
+        wait_until(lambda: metrics(proxy).sum("tidegate_config_reloads_total", result="done") == 1, what="the mended one taken")
+        self.assertEqual(self.connect(proxy, tls=True).call("PING"), "PONG")
+
+
 class with_environment(tidegate):
     """The variables that the example names are there, so that their absence is not what is wrong."""
 
@@ -333,6 +349,7 @@ class the_watchdog(with_its_own_servers):
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(tracer.wait)
         self.addCleanup(tracer.kill)
+        return tracer
 
     def test_counts_a_loop_that_stands_still_and_says_that_it_turns_again(self):
         server = self.start(redis_server)
@@ -346,8 +363,9 @@ class the_watchdog(with_its_own_servers):
         server = self.start(redis_server)
         proxy = self.start(tidegate, server)
         proxy.killed = True
-        self.hold_up(proxy, 600)
+        tracer = self.hold_up(proxy, 600)
         wait_until(lambda: "worker 0 hangs" in proxy.log, what="the verdict")
+        tracer.kill()  # a thread that is traced gets its signal when it is let go
         self.assertEqual(proxy.wait(), -signal.SIGABRT)
         self.assertIn("tidegate aborts; the stack of the thread", proxy.log)
 
