@@ -316,6 +316,7 @@ struct engine::state {
     std::uint32_t db = 0;
     std::uint8_t protocol = 0;
     bool has_auth = false, has_name = false;
+    bool refused = false;  // surely: its words are no HELLO
     ~exchange_request() { config::wipe(secret); }
   };
   std::unordered_map<const session*, exchange_request> pending_exchanges;

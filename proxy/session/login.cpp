@@ -53,6 +53,9 @@ void engine::state::remember_exchange(session& s, const resp::command_spec& spec
         } else if (resp::is_keyword(request[index], "setname") && index + 1 < request.size()) {
           asked.has_name = true;
           asked.name = request[++index];
+          asked.refused = asked.refused || !is_valid_client_name(asked.name);
+        } else {
+          asked.refused = true;
         }
       }
       break;
@@ -97,6 +100,7 @@ void engine::state::assume_exchange(session& s, upstream_connection& to, const r
   const exchange_request asked = std::move(found->second);
   pending_exchanges.erase(found);
   to.spoiled = true;
+  if (asked.refused) return;
   if (spec.kind == resp::special::reset) {
     reset_connection(s, to);
     return;

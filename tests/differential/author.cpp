@@ -217,8 +217,7 @@ void author::transaction() {
   if (dice_.one_in(12)) say({"SELECT", std::to_string(dice_.below(3))});
   in_transaction_ = false;
   if (dice_.one_in(40)) {
-    say({"RESET"});
-    sessions_[session_] = {};
+    reset();
     return;
   }
   say({dice_.one_in(6) ? "DISCARD" : "EXEC"});
@@ -276,6 +275,14 @@ void author::leave_channels() {
   sessions_[session_].channels = 0;
 }
 
+void author::reset() {
+  say({"RESET"});
+  state& s = sessions_[session_];
+  const bool tracked = s.tracked_ever;
+  s = {};
+  s.tracked_ever = s.tracked_before_reset = tracked;
+}
+
 void author::protocol() {
   state& s = sessions_[session_];
   if (s.channels > 0) {
@@ -283,8 +290,7 @@ void author::protocol() {
     leave_channels();
   }
   if (dice_.one_in(5)) {
-    say({"RESET"});
-    s = {};
+    reset();
   } else if (s.tracking) {
     say({"CLIENT", "TRACKING", "OFF"});
     s.tracking = false;
@@ -299,7 +305,7 @@ void author::protocol() {
 // Follow-ups of TTL rules are writes, and tell of themselves.
 void author::tracking() {
   state& s = sessions_[session_];
-  if (!s.resp3 || options_.ttl_rules) return;
+  if (!s.resp3 || options_.ttl_rules || s.tracked_before_reset) return;
   if (s.tracking) {
     if (dice_.one_in(2)) return say({"CLIENT", "TRACKINGINFO"});
     say({"CLIENT", "TRACKING", "OFF"});
@@ -313,7 +319,7 @@ void author::tracking() {
   } else {
     say({"CLIENT", "TRACKING", "ON"});
   }
-  s.tracking = true;
+  s.tracking = s.tracked_ever = true;
 }
 
 void author::oddities() {
@@ -432,8 +438,7 @@ scene author::waited_for() {
   const std::size_t waiting = waiter.session;
   bringer.session = session_ = (waiting + 1 + dice_.below(sessions_count - 1)) % sessions_count;
   if (sessions_[bringer.session].channels > 0 && !sessions_[bringer.session].resp3) {
-    say({"RESET"});
-    sessions_[bringer.session] = {};
+    reset();
   }
   say({"SELECT", "0"});
   switch (how) {

@@ -61,6 +61,8 @@ class author {
   struct state {
     bool resp3 = false, tracking = false;
     std::size_t channels = 0;  // subscriptions, of any kind
+    bool tracked_ever = false;
+    bool tracked_before_reset = false;  // a server remembers those keys still, if the connection is the same
   };
 
   // --- scenes
@@ -81,6 +83,7 @@ class author {
   void subscriptions();
   void leave_channels();
   void protocol();
+  void reset();
   void tracking();
   void oddities();
   bool goodbye();

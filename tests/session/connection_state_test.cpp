@@ -169,6 +169,17 @@ TEST(ConnectionState, AFollowUpDoesNotLeaveADbThatIsOnlyAssumed) {
   world.expect_nothing_left();
 }
 
+TEST(ConnectionState, AHelloThatIsRefusedUnderReplyOffChangesNoProtocol) {
+  for (const std::string words : {"HELLO 3 SETNAME", "HELLO 3 BAD"}) {
+    fake_world world;
+    fake_socket& client = world.connect_client();
+    EXPECT_EQ(world.ask(client, "CLIENT REPLY OFF\r\n" + words + "\r\nCLIENT REPLY ON\r\nSUBSCRIBE a\r\n"),
+              "+OK\r\n" + confirmed("subscribe", "a", 1))
+        << words;
+    EXPECT_TRUE(client.open) << words;
+  }
+}
+
 TEST(ConnectionState, NothingRunsInAnotherSessionsDbBehindAnExchangeWithAWrongArity) {
   for (const std::string wrong : {"SELECT\r\n", "AUTH\r\n", "RESET now\r\n"}) {
     fake_world world;
