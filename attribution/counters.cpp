@@ -40,7 +40,14 @@ std::uint32_t hash_of(const key& k) noexcept {
 // never waits for that (it folds another time, and appends instead of using a free row); a reader may, for one slice of
 // folding.
 struct write_counters::table {
-  explicit table(std::uint32_t most) : bound(most), slots(1024, none) {}
+  // The key stands here too, so that a lookup stays away from the rows, which are strewn over many lines.
+  struct slot {
+    key k{};
+    std::uint32_t row = none;
+  };
+  static_assert(sizeof(slot) == 16);
+
+  explicit table(std::uint32_t most) : bound(most), slots(1024) {}
 
   const std::uint32_t bound;
   std::array<std::unique_ptr<chunk>, series_max / chunk_size> chunks;
@@ -50,7 +57,7 @@ struct write_counters::table {
   std::atomic<bool> restructuring{false};
 
   // The worker's alone: an open-addressed index of rows, never more than half full, and the rows that folding freed.
-  std::vector<std::uint32_t> slots;
+  std::vector<slot> slots;
   std::vector<std::uint32_t> free_rows;
   std::uint32_t fold_next = 0;
 
@@ -72,30 +79,31 @@ struct write_counters::table {
 };
 
 std::uint32_t write_counters::table::lookup(const key& k) const noexcept {
-  for (std::size_t slot = hash_of(k) & mask(); slots[slot] != none; slot = (slot + 1) & mask()) {
-    if (key_of(slots[slot]) == k) return slots[slot];
+  for (std::size_t place = hash_of(k) & mask(); slots[place].row != none; place = (place + 1) & mask()) {
+    if (slots[place].k == k) return slots[place].row;
   }
   return none;
 }
 
 void write_counters::table::index(std::uint32_t at) noexcept {
-  std::size_t slot = hash_of(key_of(at)) & mask();
-  while (slots[slot] != none) slot = (slot + 1) & mask();
-  slots[slot] = at;
+  const key k = key_of(at);
+  std::size_t place = hash_of(k) & mask();
+  while (slots[place].row != none) place = (place + 1) & mask();
+  slots[place] = {k, at};
 }
 
 // Closes the gap by moving back whoever stands behind it and may: no tombstones, so lookups never get slower with age.
 void write_counters::table::unindex(std::uint32_t at) noexcept {
   std::size_t gap = hash_of(key_of(at)) & mask();
-  while (slots[gap] != at) gap = (gap + 1) & mask();
-  for (std::size_t next = (gap + 1) & mask(); slots[next] != none; next = (next + 1) & mask()) {
-    const std::size_t home = hash_of(key_of(slots[next])) & mask();
+  while (slots[gap].row != at) gap = (gap + 1) & mask();
+  for (std::size_t next = (gap + 1) & mask(); slots[next].row != none; next = (next + 1) & mask()) {
+    const std::size_t home = hash_of(slots[next].k) & mask();
     if (((next - home) & mask()) >= ((next - gap) & mask())) {
       slots[gap] = slots[next];
       gap = next;
     }
   }
-  slots[gap] = none;
+  slots[gap] = {};
 }
 
 // Sequentially consistent on both sides: either the worker sees the reader, or the reader sees the worker.
@@ -138,7 +146,7 @@ series* write_counters::table::obtain(const key& k, std::uint32_t room) noexcept
   }
   in_use.store(count + 1, std::memory_order_relaxed);
   if (2 * (std::size_t{count} + 1) > slots.size()) {
-    slots.assign(2 * slots.size(), none);
+    slots.assign(2 * slots.size(), {});
     for (std::uint32_t other = 0; other < published.load(std::memory_order_relaxed); ++other) {
       if (used(other)) index(other);
     }

@@ -139,7 +139,9 @@ std::uint32_t pattern_set::deepest(std::string_view key, std::uint32_t& steps) c
     const std::uint32_t next = child_of(nodes_[at], key.front());
     if (next == npos) break;
     const node& child = nodes_[next];
-    if (key.size() < child.edge_size || !same_bytes(key, edges_.data() + child.edge_begin, child.edge_size)) break;
+    // Where it branches often an edge is the one byte that led here.
+    if (key.size() < child.edge_size) break;
+    if (child.edge_size > 1 && !same_bytes(key, edges_.data() + child.edge_begin, child.edge_size)) break;
     key.remove_prefix(child.edge_size);
     at = next;
     ++steps;

@@ -12,9 +12,10 @@ void engine::state::prepare_booking(session& s, const resp::command_spec& spec, 
     return;
   }
   attribution::series* found = s.last_series;
-  if (found == nullptr || found->pattern != what.pattern || found->command != spec.id) {
-    found = stats.writes.find(s.client, what.pattern, spec.id);
-    s.last_series = found->pattern == what.pattern ? found : nullptr;
+  if (found == nullptr || s.last_pattern != what.pattern || s.last_command != spec.id) {
+    found = s.last_series = stats.writes.find(s.client, what.pattern, spec.id);
+    s.last_pattern = what.pattern;
+    s.last_command = spec.id;
   }
   out.series = found;
   out.bytes = what.bytes;

@@ -77,6 +77,8 @@ class session : public stream {
   std::shared_ptr<client_share> share;
   // The last series used: most sessions write one pattern with one command many times.
   attribution::series* last_series = nullptr;
+  attribution::pattern_number last_pattern = 0;
+  std::uint16_t last_command = 0;
   std::uint64_t number = 0;           // for the capture, which keeps the order within a session
   bool captured = false;              // its name matches the capture's rule
   std::uint32_t connection_cell = 0;  // where the evidence counts that it is connected
