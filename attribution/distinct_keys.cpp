@@ -1,16 +1,19 @@
 #include "attribution/distinct_keys.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 namespace tidegate::attribution {
 
 namespace {
 
 constexpr unsigned rank_bits = 6;
+constexpr std::uint16_t rank_mask = (1U << rank_bits) - 1;
 constexpr unsigned hash_bits = 64 - distinct_keys::index_bits;
 constexpr std::uint8_t rank_max = hash_bits + 1;
 constexpr std::size_t dense_bytes = 1 + distinct_keys::registers * rank_bits / 8;
@@ -74,19 +77,49 @@ distinct_keys::place distinct_keys::place_of(std::uint64_t hash) noexcept {
   return {static_cast<std::uint16_t>(hash >> hash_bits), static_cast<std::uint8_t>(std::min<unsigned>(rank, rank_max))};
 }
 
-void distinct_keys::merge(const distinct_keys& other) noexcept {
-  for (std::size_t index = 0; index < registers; ++index) {
-    registers_[index] = std::max(registers_[index], other.registers_[index]);
+template <typename Visit>
+void distinct_keys::each(const Visit& visit) const {
+  for (const std::uint16_t one : few_) {
+    visit(place{static_cast<std::uint16_t>(one >> rank_bits), static_cast<std::uint8_t>(one & rank_mask)});
+  }
+  for (std::size_t index = 0; index < registers_.size(); ++index) {
+    if (registers_[index] != 0) visit(place{static_cast<std::uint16_t>(index), registers_[index]});
   }
 }
 
-bool distinct_keys::empty() const noexcept {
-  return std::all_of(registers_.begin(), registers_.end(), [](std::uint8_t rank) { return rank == 0; });
+std::size_t distinct_keys::used() const noexcept {
+  return few_.size() + registers_.size() -
+         static_cast<std::size_t>(std::count(registers_.begin(), registers_.end(), std::uint8_t{0}));
+}
+
+void distinct_keys::raise(place at) {
+  if (at.rank == 0) return;
+  if (!registers_.empty()) {
+    registers_[at.index] = std::max(registers_[at.index], at.rank);
+    return;
+  }
+  const auto packed = static_cast<std::uint16_t>(at.index << rank_bits | at.rank);
+  const auto found = std::lower_bound(few_.begin(), few_.end(), static_cast<std::uint16_t>(at.index << rank_bits));
+  if (found != few_.end() && *found >> rank_bits == at.index) {
+    *found = std::max(*found, packed);
+    return;
+  }
+  few_.insert(found, packed);
+  if (few_.size() <= few_max) return;
+  std::vector<std::uint8_t> all(registers);
+  each([&](place one) { all[one.index] = one.rank; });
+  registers_ = std::move(all);
+  few_ = {};
+}
+
+void distinct_keys::merge(const distinct_keys& other) {
+  other.each([this](place one) { raise(one); });
 }
 
 double distinct_keys::estimate() const noexcept {
   std::array<std::uint32_t, rank_max + 1> with_rank{};
-  for (const std::uint8_t rank : registers_) ++with_rank[rank];
+  each([&](place one) { ++with_rank[one.rank]; });
+  with_rank[0] = static_cast<std::uint32_t>(registers - used());
   constexpr double m = registers;
   double z = m * tau(1.0 - with_rank[rank_max] / m);
   for (std::size_t rank = hash_bits; rank >= 1; --rank) z = 0.5 * (z + with_rank[rank]);
@@ -96,28 +129,26 @@ double distinct_keys::estimate() const noexcept {
 }
 
 std::string distinct_keys::encode() const {
-  const auto used = registers - static_cast<std::size_t>(std::count(registers_.begin(), registers_.end(), 0));
   std::string out;
-  if (1 + 2 * used < dense_bytes) {
+  if (1 + 2 * used() < dense_bytes) {
     out.push_back(sparse_mark);
-    for (std::size_t index = 0; index < registers; ++index) {
-      if (registers_[index] == 0) continue;
-      const std::size_t word = index << rank_bits | registers_[index];
+    each([&](place one) {
+      const std::size_t word = static_cast<std::size_t>(one.index) << rank_bits | one.rank;
       out.push_back(static_cast<char>(word >> 8));
       out.push_back(static_cast<char>(word & 0xff));
-    }
+    });
     return out;
   }
   out.assign(dense_bytes, '\0');
   out[0] = dense_mark;
-  for (std::size_t index = 0; index < registers; ++index) {
+  each([&](place one) {
     for (unsigned bit = 0; bit < rank_bits; ++bit) {
-      if ((static_cast<unsigned>(registers_[index]) >> bit & 1U) == 0) continue;
-      const std::size_t at = index * rank_bits + bit;
+      if ((static_cast<unsigned>(one.rank) >> bit & 1U) == 0) continue;
+      const std::size_t at = one.index * rank_bits + bit;
       out[1 + at / 8] =
           static_cast<char>(static_cast<unsigned>(static_cast<unsigned char>(out[1 + at / 8])) | 1U << (at % 8));
     }
-  }
+  });
   return out;
 }
 
@@ -128,7 +159,7 @@ std::optional<distinct_keys> distinct_keys::decode(std::string_view stored) {
   if (stored[0] == sparse_mark && stored.size() % 2 == 1) {
     for (std::size_t at = 1; at < stored.size(); at += 2) {
       const std::size_t word = byte(at) << 8 | byte(at + 1);
-      const auto rank = static_cast<std::uint8_t>(word & ((1U << rank_bits) - 1));
+      const auto rank = static_cast<std::uint8_t>(word & rank_mask);
       if (rank == 0 || rank > rank_max) return std::nullopt;
       out.raise({static_cast<std::uint16_t>(word >> rank_bits), rank});
     }
@@ -142,7 +173,7 @@ std::optional<distinct_keys> distinct_keys::decode(std::string_view stored) {
       rank |= static_cast<unsigned>(byte(1 + at / 8) >> (at % 8) & 1U) << bit;
     }
     if (rank > rank_max) return std::nullopt;
-    out.registers_[index] = static_cast<std::uint8_t>(rank);
+    out.raise({static_cast<std::uint16_t>(index), static_cast<std::uint8_t>(rank)});
   }
   return out;
 }

@@ -4,8 +4,8 @@ import dataclasses
 
 HAPROXY, NUTCRACKER, STUNNEL, DIRECT = "haproxy", "nutcracker", "stunnel", "redis itself"
 ON, OFF = "tidegate", "tidegate, policy off"
-BARE, EVIDENCE = "tidegate, no ledger", "tidegate, ledger and capture"
-PROXIES = {HAPROXY, NUTCRACKER, STUNNEL, ON, OFF, BARE, EVIDENCE}
+BARE, LEDGER, EVIDENCE = "tidegate, no ledger", "tidegate, ledger", "tidegate, ledger and capture"
+PROXIES = {HAPROXY, NUTCRACKER, STUNNEL, ON, OFF, BARE, LEDGER, EVIDENCE}
 # A peer that costs several times as much gets fewer commands, or the run is spent on waiting for it.
 SHARE_OF_COMMANDS = {STUNNEL: 0.25}
 
@@ -57,6 +57,8 @@ RATE_ROWS = (
              pipeline=16),
     rate_row("open", "open loop, 10,000/s, pipeline 1", PLAIN, 0.98, 0.92, 20_000, rate=10_000),
     # Both with the policy on. The reference is tidegate without evidence, so that the ratio is the evidence's price.
+    rate_row("ledger-16", "ledger on, against off, pipeline 16", (BARE, LEDGER), 1.05, None, 1_600_000,
+             pipeline=16, reference=BARE, ours=LEDGER),
     rate_row("evidence-1", "ledger and capture on, against off, pipeline 1", (BARE, EVIDENCE), 1.05, None, 160_000,
              reference=BARE, ours=EVIDENCE),
     rate_row("evidence-16", "ledger and capture on, against off, pipeline 16", (BARE, EVIDENCE), 1.05, None, 1_600_000,

@@ -36,6 +36,7 @@ class bench:
                          matrix.STUNNEL: peers.start_stunnel, matrix.ON: start_tidegate,
                          matrix.OFF: functools.partial(start_tidegate, policy=False),
                          matrix.BARE: functools.partial(start_tidegate, more=peers.EVIDENCE_OFF),
+                         matrix.LEDGER: start_tidegate,
                          matrix.EVIDENCE: functools.partial(start_tidegate, more=peers.EVIDENCE_ON)}
 
     def close(self):

@@ -65,7 +65,7 @@ ttl_histogram ttl_histogram::from_json(std::string_view text) {
   return out;
 }
 
-void write_sums::merge(const write_sums& other) noexcept {
+void write_sums::merge(const write_sums& other) {
   commands += other.commands;
   elements += other.elements;
   bytes += other.bytes;

@@ -2,7 +2,7 @@
 //
 // Thread safety: none; plain values. Ownership: own everything. Invariants: times are Unix milliseconds UTC; counts are
 // those of the bucket alone, but for upstream_row, whose values are absolute at the bucket's end. Cost: a write_row
-// with keys takes about 1.5 KB.
+// takes about 700 bytes, with many different keys a kilobyte more.
 #pragma once
 
 #include <array>
@@ -45,7 +45,7 @@ struct write_sums {
   attribution::distinct_keys keys;
   ttl_histogram ttl;
 
-  void merge(const write_sums& other) noexcept;
+  void merge(const write_sums& other);
   [[nodiscard]] std::uint64_t distinct() const noexcept;
 };
 

@@ -118,7 +118,9 @@ result<void> writer::open_file(unix_ms now) {
   if (is_new) {
     if (auto done = file_.execute("PRAGMA auto_vacuum = INCREMENTAL"); !done) return done;
   }
-  if (auto done = file_.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL"); !done) return done;
+  if (auto done = file_.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -512");
+      !done)
+    return done;
   if (!is_new && (options_.suspect || size_of(options_.path) <= small_file)) {
     const auto verdict = file_.word("PRAGMA quick_check(1)");
     if (!verdict) return std::unexpected(verdict.error());

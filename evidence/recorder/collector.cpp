@@ -221,9 +221,12 @@ void collector::take(ledger::bucket& into, bool stopped) {
   const bool followed = acknowledged();
   write_rows rows;
   for (std::size_t worker = 0; worker < seen_.size(); ++worker) take_writes(worker, with, followed, stopped, rows);
-  for (auto& [of, sums] : rows) {
-    const auto& [client, source, command, pattern] = of;
-    into.writes.push_back({client, source, command, pattern, std::move(sums)});
+  into.writes.reserve(rows.size());
+  while (!rows.empty()) {
+    auto node = rows.extract(rows.begin());
+    auto& [client, source, command, pattern] = node.key();
+    into.writes.push_back(
+        {std::move(client), std::move(source), std::move(command), std::move(pattern), std::move(node.mapped())});
   }
   take_connections(with, into);
   take_limits(with, into);
