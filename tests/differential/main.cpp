@@ -3,6 +3,7 @@
 // Prints one line of JSON: what was said and compared, or the first difference with the seed that repeats it.
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <csignal>
 #include <exception>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -109,6 +110,7 @@ nlohmann::json run(const options& chosen) {
 }  // namespace
 
 int main(int count, char** arguments) {
+  std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to sockets that their peer has reset
   options chosen;
   CLI::App app{"Says the same to a bare server and through tidegate to another one, and compares every byte."};
   read_arguments(app, chosen);

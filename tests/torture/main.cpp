@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <csignal>
 #include <exception>
 #include <iostream>
 #include <memory>
@@ -97,6 +98,7 @@ nlohmann::json run(options& chosen) {
 }  // namespace
 
 int main(int count, char** arguments) {
+  std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to sockets that their peer has reset
   options chosen;
   CLI::App app{"Many clients whose replies are all known, for a number of replies or a time."};
   read_arguments(app, chosen);
