@@ -35,8 +35,7 @@ class bench:
         self.starters = {matrix.HAPROXY: peers.start_haproxy, matrix.NUTCRACKER: peers.start_nutcracker,
                          matrix.STUNNEL: peers.start_stunnel, matrix.ON: start_tidegate,
                          matrix.OFF: functools.partial(start_tidegate, policy=False),
-                         matrix.BARE: functools.partial(start_tidegate, more=peers.EVIDENCE_OFF),
-                         matrix.LEDGER: start_tidegate,
+                         matrix.LEDGER: functools.partial(start_tidegate, more=peers.LEDGER_ON),
                          matrix.EVIDENCE: functools.partial(start_tidegate, more=peers.EVIDENCE_ON)}
 
     def close(self):
@@ -70,7 +69,7 @@ class bench:
                 for name in figures.rotated(list(row.peers), number):
                     samples[name].append(self._window(*running[name], row, self._commands(row, name, scale)))
             result = self._rate_result(row, samples)
-            for name in {matrix.ON, matrix.EVIDENCE} & set(row.peers):
+            for name in {matrix.LEDGER, matrix.EVIDENCE} & set(row.peers):
                 result["peers"][name]["evidence"] = running[name][0].evidence()
         return figures.void_without_evidence(result) if row.ours == matrix.EVIDENCE else result
 
@@ -109,12 +108,16 @@ class bench:
             result["peers"][name] = one
         ours = result["peers"][row.ours]["ratio"]["median"]
         result["met"], result["aim_met"] = figures.verdict(ours, row.must), figures.verdict(ours, row.aim)
-        if row.name == matrix.POLICY_PRICE_ROW:
-            price = figures.ratios([sample["cpu_us"] for sample in samples[matrix.ON]],
-                                   [sample["cpu_us"] for sample in samples[matrix.OFF]])
-            result["policy_price"] = vars(figures.spread.of(price)) | {
-                "must": matrix.POLICY_PRICE_MAX, "met": figures.verdict(figures.spread.of(price).median, matrix.POLICY_PRICE_MAX)}
+        if row.name == matrix.PRICE_ROW:
+            result["policy_price"] = self._price(samples, matrix.ON, matrix.OFF, matrix.POLICY_PRICE_MAX)
+            result["ledger_price"] = self._price(samples, matrix.LEDGER, matrix.ON, matrix.LEDGER_PRICE_MAX)
         return result
+
+    @staticmethod
+    def _price(samples, whose, beside, must):
+        price = figures.spread.of(figures.ratios([sample["cpu_us"] for sample in samples[whose]],
+                                                 [sample["cpu_us"] for sample in samples[beside]]))
+        return vars(price) | {"must": must, "met": figures.verdict(price.median, must)}
 
     # --- what is counted -------------------------------------------------------------------------------------------
 

@@ -11,8 +11,8 @@ from processes import free_port, process
 CLIENTS_MAX = 9900  # haproxy wants two descriptors a client, and 20,000 is a common hard limit
 PATTERNS = 30
 NAMES = 50
-EVIDENCE_OFF = {"ledger": "off"}
-EVIDENCE_ON = {"ledger": {"path": "ledger.db"}, "capture": {"directory": "captures"}}
+LEDGER_ON = {"ledger": {"path": "ledger.db"}}
+EVIDENCE_ON = LEDGER_ON | {"capture": {"directory": "captures"}}
 TTL_PATTERNS = 3  # of 30 families: a tenth of the SETs
 CIPHER = "TLS_AES_256_GCM_SHA384"
 
@@ -74,7 +74,7 @@ TIMEOUTidle = 86400
 
 def tidegate_config(upstream_port, tls, client_tls, upstream_tls, policy, *, workers=1, more=None):
     """`policy`: 30 patterns and 50 names, five limit rules that match and admit, three TTL rules that rewrite a tenth of
-    the SETs, the ledger at its defaults. `more` is laid over it. JSON is YAML."""
+    the SETs; no ledger. `more` is laid over it. JSON is YAML."""
     listener = {"address": "127.0.0.1:0"}
     if client_tls:
         listener["tls"] = {"certificate": str(tls.certificate), "key": str(tls.key)}
@@ -84,7 +84,7 @@ def tidegate_config(upstream_port, tls, client_tls, upstream_tls, policy, *, wor
     config = {"instance": "bench", "workers": workers, "listen": [listener], "upstream": {"url": url},
               "admin": {"address": "127.0.0.1:0"}, "ledger": "off", "log": {"level": "warn"}}
     if policy:
-        config |= policy_on(PATTERNS, NAMES, 5) | {"ledger": {"path": "ledger.db"}}
+        config |= policy_on(PATTERNS, NAMES, 5)
     return json.dumps(config | (more or {}), indent=1)
 
 

@@ -3,7 +3,7 @@
 import figures
 import matrix
 
-COLUMNS = (matrix.HAPROXY, matrix.NUTCRACKER, matrix.STUNNEL, matrix.OFF)
+COLUMNS = (matrix.HAPROXY, matrix.NUTCRACKER, matrix.STUNNEL, matrix.OFF, matrix.LEDGER)
 
 
 def number(value):
@@ -43,15 +43,16 @@ def markdown(lines):
 
 
 def main_table(results):
-    lines = [["work", "haproxy", "nutcracker", "stunnel", "policy off", "tidegate (min-max)", "must", "", "aim", ""]]
+    lines = [["work", "haproxy", "nutcracker", "stunnel", "policy off", "with the ledger", "tidegate (min-max)", "must", "", "aim", ""]]
     for result in results:
         lines.append([result["title"], *(cell(result, name) for name in COLUMNS), our_cell(result),
                       "<= " + number(result["must"]), figures.words_of(result["met"]),
                       number(result["aim"]), figures.words_of(result["aim_met"])])
-        price = result.get("policy_price")
-        if price:
-            lines.append(["the policy's price there", "", "", "", "1.00", three(price), f"<= {number(price['must'])}",
-                          figures.words_of(price["met"]), "-", "-"])
+        for title, price, columns in (("the policy's price there", result.get("policy_price"), ["1.00", ""]),
+                                      ("the ledger's, beside the policy", result.get("ledger_price"), ["", ""])):
+            if price:
+                lines.append([title, "", "", "", *columns, three(price), f"<= {number(price['must'])}",
+                              figures.words_of(price["met"]), "-", "-"])
     return markdown(lines)
 
 

@@ -104,7 +104,7 @@ class the_arithmetic(unittest.TestCase):
 
     def test_prices_no_evidence_that_was_not_written(self):
         def result(files):
-            return {"met": True, "aim_met": None, "peers": {matrix.EVIDENCE: {"evidence": files}, matrix.BARE: {}}}
+            return {"met": True, "aim_met": None, "peers": {matrix.EVIDENCE: {"evidence": files}, matrix.ON: {}}}
         self.assertIs(figures.void_without_evidence(result(["a.aof", "ledger.db"]))["met"], True)
         for files in ([], ["ledger.db"]):
             self.assertIsNone(figures.void_without_evidence(result(files))["met"])
@@ -198,7 +198,7 @@ class the_configurations(unittest.TestCase):
             self.skipTest(f"{binary} is not built")
         texts = [peers.tidegate_config(1, TLS, False, False, policy) for policy in (True, False)]
         texts += [peers.tidegate_config(1, TLS, False, False, True, more=more)
-                  for more in (peers.EVIDENCE_OFF, peers.EVIDENCE_ON)]
+                  for more in (peers.LEDGER_ON, peers.EVIDENCE_ON)]
         texts += [peers.tidegate_config(1, TLS, False, False, True, workers=at.workers, more=at.more)
                   for one in scaling.sweeps() for curve in one.curves.values() for at in (curve[0], curve[-1])]
         with tempfile.TemporaryDirectory() as folder:
