@@ -76,4 +76,11 @@ void engine::state::forget_queued(transaction& tx, std::uint32_t entries) {
   tx.take(entries);
 }
 
+// What a DISCARD that nobody answers takes away: the newest.
+void engine::state::forget_discarded(transaction& tx, std::uint32_t entries) {
+  const std::size_t kept = tx.entries.size() - std::min<std::size_t>(entries, tx.entries.size());
+  for (std::size_t index = kept; index < tx.entries.size(); ++index) capture_outcome(tx.entries[index].books, false);
+  tx.keep(static_cast<std::uint32_t>(kept));
+}
+
 }  // namespace tidegate::session

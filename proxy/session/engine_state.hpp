@@ -232,6 +232,7 @@ struct engine::state {
                     const policy::command& what, slot& out);
   void capture_outcome(slot& item, bool executed);
   void forget_queued(transaction& tx, std::uint32_t entries);
+  void forget_discarded(transaction& tx, std::uint32_t entries);
   void lose(slot& item);
 
   // --- lanes.cpp: shared connections

@@ -92,6 +92,7 @@ void engine::state::push_slot(session& s, upstream_connection& to, slot& item) {
     // No reply will come: booked as sent; what MULTI queues is booked at EXEC.
     if (s.replies == reply_mode::skip_next) s.replies = reply_mode::on;
     if ((item.flags & slot::queued) != 0) return;
+    if (item.special == resp::special::discard && s.tx) forget_discarded(*s.tx, item.extra);
     book_as_sent(item);
     return;
   }
@@ -385,8 +386,10 @@ void engine::state::note_state_change(session& s, upstream_connection& to, const
       s.watching = false;
       break;
     case resp::special::discard:
+      // Outside MULTI it fails, and what is watched stays watched.
+      if (!s.tx || !s.tx->open) break;
       s.watching = false;
-      if (s.tx) s.tx->open = false;
+      s.tx->open = false;
       break;
     case resp::special::subscribe:
       s.sticky = s.subscribed_ever = true;

@@ -80,6 +80,13 @@ struct transaction {
     base = end;
   }
 
+  // Forgets all but the oldest `n` entries, and their follow-ups.
+  void keep(std::uint32_t n) {
+    const std::uint32_t end = base + n;
+    std::erase_if(follow_ups, [&](const queued_follow_up& f) { return static_cast<std::int32_t>(f.entry - end) >= 0; });
+    entries.resize(n);
+  }
+
   void add_charge(const limiter::charge& item) {
     for (limiter::charge& known : charges) {
       if (known.which == item.which && known.from == item.from) {

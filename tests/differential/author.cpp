@@ -181,7 +181,8 @@ void author::something() {
     case 5:
     case 6:
     case 7:
-      return at_random();
+      if (in_turn_) return at_random();
+      break;
     case 8:
       if (!in_transaction_) return oddities();
       break;
@@ -379,13 +380,18 @@ batch author::short_word(std::size_t session) {
   return said;
 }
 
+// At the same time, or one after the other: only then are words tried at random, for what stands where a key is meant
+// is no session's own.
 scene author::everybody() {
   scene written;
-  std::vector<batch>& turn = written.turns.emplace_back();
+  in_turn_ = dice_.one_in(2);
   for (std::size_t session = 0; session < sessions_count; ++session) {
-    if (dice_.below(4) != 0) turn.push_back(speak(session));
+    if (dice_.below(4) == 0) continue;
+    if (in_turn_ || written.turns.empty()) written.turns.emplace_back();
+    written.turns.back().push_back(speak(session));
   }
-  if (turn.empty()) turn.push_back(speak(0));
+  if (written.turns.empty()) written.turns.emplace_back().push_back(speak(0));
+  in_turn_ = false;
   return written;
 }
 

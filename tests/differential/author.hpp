@@ -105,6 +105,7 @@ class author {
   std::string out_;
   std::size_t session_ = 0;
   bool in_transaction_ = false, large_ = false, silent_ = false;
+  bool in_turn_ = false;  // nobody else speaks at the same time
 };
 
 }  // namespace tidegate::differential

@@ -298,6 +298,29 @@ TEST(Transaction, ExecWithoutMultiIsRedissError) {
   world.expect_nothing_left();
 }
 
+TEST(Transaction, ADiscardThatFailsLeavesWhatIsWatched) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  fake_socket& other = world.connect_client();
+  EXPECT_EQ(world.ask(client, "WATCH k\r\nDISCARD\r\n"), "+OK\r\n-ERR DISCARD without MULTI\r\n");
+  EXPECT_EQ(world.ask(other, "MULTI\r\nSET k 1\r\nEXEC\r\n"), "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
+  EXPECT_EQ(world.ask(client, "MULTI\r\nGET k\r\nEXEC\r\n"), "+OK\r\n+QUEUED\r\n*-1\r\n");
+  world.expect_nothing_left();
+}
+
+TEST(Transaction, WhatWasDiscardedUnderReplyOffIsNotTakenForTheNextOnes) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  EXPECT_EQ(world.ask(client,
+                      "CLIENT REPLY OFF\r\nMULTI\r\nSET a 1\r\nSELECT 3\r\nDISCARD\r\nCLIENT REPLY ON\r\n"
+                      "MULTI\r\nINCR n\r\nINCR n\r\nEXEC\r\nGET n\r\n"),
+            "+OK\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:1\r\n:2\r\n$1\r\n2\r\n");
+  EXPECT_EQ(world.booked("set"), 0U);
+  EXPECT_EQ(world.booked("incr"), 2U);
+  EXPECT_EQ(world.booking_difference(), "");
+  world.expect_nothing_left();
+}
+
 // A transaction that changes its connection in ways that are not followed keeps it; what the proxy sends itself must
 // not be mistaken for replies there.
 TEST(Transaction, AfterClientCommandsInsideMultiNoFollowUpReachesTheClient) {
