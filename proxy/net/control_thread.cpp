@@ -233,7 +233,8 @@ void control_thread::state::watch_files() {
 }
 
 void control_thread::state::give_memory_back() {
-  if (!freed.due(workers.clients(), static_cast<std::int64_t>(workers.bytes_held()))) return;
+  const auto peak = static_cast<std::int64_t>(workers.take_bytes_peak());
+  if (!freed.due(workers.clients(), static_cast<std::int64_t>(workers.bytes_held()), peak)) return;
   ::malloc_trim(0);
 }
 

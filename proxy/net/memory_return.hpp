@@ -18,8 +18,10 @@ class memory_return {
   static constexpr std::int64_t connections_min = 256;  // a smaller fall is not worth it
   static constexpr std::int64_t bytes_min = 32LL << 20;
 
-  // True once what is held has fallen to half of the most since the last time, and rested for a tick.
-  [[nodiscard]] bool due(std::int64_t connections, std::int64_t bytes) noexcept {
+  // True once what is held has fallen to half of the most since the last time, and rested for a tick. bytes_peak: the
+  // most since the last tick, which a crowd that came and went between two would hide.
+  [[nodiscard]] bool due(std::int64_t connections, std::int64_t bytes, std::int64_t bytes_peak) noexcept {
+    bytes_.most = std::max(bytes_.most, bytes_peak);
     const bool fell = connections_.fell(connections, connections_min) | bytes_.fell(bytes, bytes_min);
     if (!fell) return false;
     connections_.most = connections;

@@ -314,4 +314,8 @@ std::uint64_t server::bytes_held() const noexcept {
   return state_->held.total();
 }
 
+std::uint64_t server::take_bytes_peak() noexcept {
+  return state_->held.take_peak();
+}
+
 }  // namespace tidegate::net

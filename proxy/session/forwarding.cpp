@@ -484,7 +484,12 @@ step engine::state::run_exec(session& s, upstream_connection& to, const resp::co
   if (s.replies != reply_mode::on) {
     // Unanswered: what was queued is booked as sent.
     if (opts.capture != nullptr) opts.capture->push(capture_message::what::begin);
-    for (queued_command& entry : tx.entries) book_as_sent(entry.books);
+    for (queued_command& entry : tx.entries) {
+      book_as_sent(entry.books);
+      if (entry.db < 0) continue;
+      s.db = to.db = static_cast<std::uint32_t>(entry.db);
+      to.db_in_doubt = true;
+    }
     if (opts.capture != nullptr) opts.capture->push(capture_message::what::end);
     tx.take(static_cast<std::uint32_t>(tx.entries.size()));
   }

@@ -20,7 +20,8 @@ class memory_held {
 
   // A session of `worker` that held `before` holds `after`.
   void change(std::uint32_t worker, std::uint64_t before, std::uint64_t after) noexcept {
-    total_.fetch_add(after - before, std::memory_order_relaxed);
+    const std::uint64_t total = total_.fetch_add(after - before, std::memory_order_relaxed) + after - before;
+    if (total > peak_.load(std::memory_order_relaxed)) peak_.store(total, std::memory_order_relaxed);
     std::atomic<std::uint64_t>& mine = most_[worker].bytes;
     if (after > mine.load(std::memory_order_relaxed)) mine.store(after, std::memory_order_relaxed);
   }
@@ -28,6 +29,8 @@ class memory_held {
     most_[worker].bytes.store(most, std::memory_order_relaxed);
   }
   [[nodiscard]] std::uint64_t total() const noexcept { return total_.load(std::memory_order_relaxed); }
+  // The most since the last call, of one caller; two workers that pass it in the same instant may lose the higher one.
+  [[nodiscard]] std::uint64_t take_peak() noexcept { return peak_.exchange(total(), std::memory_order_relaxed); }
   // Of two that hold the same, the first worker's.
   [[nodiscard]] bool is_greediest(std::uint32_t worker, std::uint64_t most) const noexcept {
     for (std::uint32_t other = 0; other < workers_max; ++other) {
@@ -41,7 +44,7 @@ class memory_held {
   struct alignas(64) word {
     std::atomic<std::uint64_t> bytes{0};
   };
-  std::atomic<std::uint64_t> total_{0};
+  std::atomic<std::uint64_t> total_{0}, peak_{0};
   std::array<word, workers_max> most_;
 };
 

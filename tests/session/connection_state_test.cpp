@@ -6,6 +6,13 @@
 namespace tidegate::session::testing_support {
 namespace {
 
+void with_ttl(config::config& c) {
+  config::ttl_rule rule;
+  rule.pattern = "t:*";
+  rule.default_ttl = std::chrono::milliseconds(60'000);
+  c.ttl.push_back(rule);
+}
+
 std::string confirmed(std::string_view kind, std::string_view channel, int count, char head = '*') {
   return std::string(1, head) + "3\r\n" + bulk(kind) + bulk(channel) + ":" + std::to_string(count) + "\r\n";
 }
@@ -153,14 +160,21 @@ TEST(ConnectionState, AMalformedFrameBehindAMonitorIsAnsweredInItsPlace) {
   world.expect_nothing_left();
 }
 
+TEST(ConnectionState, ASelectInATransactionUnderReplyOffIsNotTurnedBackByAFollowUp) {
+  fake_world world(with_ttl);
+  fake_socket& client = world.connect_client();
+  EXPECT_EQ(world.ask(client,
+                      "SELECT 1\r\nCLIENT REPLY OFF\r\nMULTI\r\nSELECT 2\r\nEXEC\r\nCLIENT REPLY ON\r\n"
+                      "SET t:moved x\r\nMOVE t:moved 0\r\nSADD here x\r\n"),
+            "+OK\r\n+OK\r\n+OK\r\n:1\r\n:1\r\n");
+  EXPECT_NE(world.redis.find(2, "here"), nullptr);
+  EXPECT_EQ(world.redis.find(1, "here"), nullptr);
+  EXPECT_EQ(world.booking_difference(), "");
+}
+
 // A SELECT that fails under CLIENT REPLY OFF tells nobody: from another db there would be no way back.
 TEST(ConnectionState, AFollowUpDoesNotLeaveADbThatIsOnlyAssumed) {
-  fake_world world([](config::config& c) {
-    config::ttl_rule rule;
-    rule.pattern = "t:*";
-    rule.default_ttl = std::chrono::milliseconds(60'000);
-    c.ttl.push_back(rule);
-  });
+  fake_world world(with_ttl);
   fake_socket& client = world.connect_client();
   EXPECT_EQ(
       world.ask(client,
