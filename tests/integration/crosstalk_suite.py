@@ -99,11 +99,14 @@ class crosstalk(unittest.TestCase):
                            more={"limits": [rule], **PATIENT}) as proxy:
             busy = customers(proxy, replies, "--customers", 100, "--leaves", "--losses", "--amnesia", "--rejects",
                              "--value", 4 << 20)
-            reload_at = certificate_at = kill_at = time.monotonic() + 1
+            # The first blow falls in the thick of it, however soon they would be done without.
+            wait_until(lambda: metrics(proxy).sum("tidegate_writes_total") > 500, what="customers at work")
+            kill_at = time.monotonic()
+            reload_at = certificate_at = kill_at + 1
             while busy.are_busy():
                 now = time.monotonic()
                 what = dice.choice(["client kill", "client kill", "client kill", "stop", "nothing", "nothing"])
-                if now > kill_at and dice.random() < 0.2:
+                if now > kill_at and ("kill -9" not in events or dice.random() < 0.2):
                     what, kill_at = "kill -9", now + 4
                 elif now > reload_at:
                     what, reload_at = "reload", now + 2

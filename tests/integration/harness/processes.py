@@ -32,11 +32,19 @@ def binary():
     return os.environ.get("TIDEGATE_BINARY", str(ROOT / "build/release/tidegate"))
 
 
+_ports_given = set()
+
+
 def free_port(host="127.0.0.1"):
-    """A port that was free a moment ago; whoever uses it must be ready to be refused it."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
+    """A port that was free a moment ago, and that this process was not given before; whoever uses it must be ready to be
+    refused it."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind((host, 0))
+            port = probe.getsockname()[1]
+        if port not in _ports_given:
+            _ports_given.add(port)
+            return port
 
 
 def wait_until(true, seconds=START_SECONDS_MAX, what="a condition"):
