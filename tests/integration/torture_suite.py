@@ -80,11 +80,13 @@ class quarrelsome_client:
             self.expect(self.connection.read(), wanted, "WATCH")
 
     def blocked(self):
+        # A list of its own each time: what a lost connection still had on its way may run after it, and take the item.
         mark = self.mark()
-        self.connection.send_raw(wire.encode("DEL", f"{self.name}:q") + wire.encode("RPUSH", f"{self.name}:q", mark) +
-                                 wire.encode("BLPOP", f"{self.name}:q", "0") + wire.encode("BLPOP", f"{self.name}:q", "0.001"))
+        key = f"{self.name}:q:{mark.decode()}"
+        self.connection.send_raw(wire.encode("DEL", key) + wire.encode("RPUSH", key, mark) +
+                                 wire.encode("BLPOP", key, "0") + wire.encode("BLPOP", key, "0.001"))
         self.connection.read()
-        for wanted in (1, [f"{self.name}:q".encode(), mark], None):
+        for wanted in (1, [key.encode(), mark], None):
             self.expect(self.connection.read(), wanted, "BLPOP")
 
     def published(self):
