@@ -242,17 +242,22 @@ void engine::state::release_own(session& s) {
 // nothing but replies due is read to the last of them, for the books and the follow-ups, and closed then.
 void engine::state::part_from_own(session& s) {
   upstream_connection& own = *s.own;
-  const bool at_once = waits_for_events(s) || own.at != phase::ready;
-  if (!at_once && !s.sticky && own.line.empty()) {
+  const bool waits = waits_for_events(s) || own.at != phase::ready;
+  if (!waits && !s.sticky && own.line.empty()) {
     release_own(s);
     return;
   }
+  // What it asked without wanting an answer goes out all the same; then flush_stream ends the connection.
+  const bool has_word_left = own.at == phase::ready && own.line.empty() && !own.out.empty() && !s.streamed &&
+                             !s.unframed && !(s.tx && s.tx->open);
   forget_own(s);
   s.current = nullptr;
   own.owner = nullptr;
   own.retiring = true;
   end_exchange(s);
-  if (at_once || own.line.empty()) {
+  if (has_word_left) {
+    mark_dirty(own);
+  } else if (waits || own.line.empty()) {
     end_connection(own, close_how::graceful, "client gone");
   } else {
     set_reading(own, true);

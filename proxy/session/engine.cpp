@@ -161,6 +161,10 @@ void engine::state::flush_stream(stream& which) {
     if (s.out.empty() && s.closing && s.in_flight == 0) close_session(s, close_how::graceful);
   } else {
     auto& c = static_cast<upstream_connection&>(which);
+    if (c.owner == nullptr && c.group == nullptr && c.retiring && c.line.empty() && c.out.empty()) {
+      end_connection(c, close_how::graceful, "client gone");
+      return;
+    }
     if (c.owner != nullptr && c.owner->own == &c) account(*c.owner);
     if (c.out.size() < bounds::connection_out_low && !c.waiting.empty() && c.at == upstream_connection::phase::ready) {
       release_waiting(c);
