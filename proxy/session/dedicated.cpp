@@ -248,7 +248,7 @@ void engine::state::part_from_own(session& s) {
     return;
   }
   // What it asked without wanting an answer goes out all the same; then flush_stream ends the connection.
-  const bool has_word_left = own.at == phase::ready && own.line.empty() && !own.out.empty() && !s.streamed &&
+  const bool has_word_left = own.at == phase::ready && s.in_flight == 0 && !own.out.empty() && !s.streamed &&
                              !s.unframed && !(s.tx && s.tx->open);
   forget_own(s);
   s.current = nullptr;
@@ -256,6 +256,7 @@ void engine::state::part_from_own(session& s) {
   own.retiring = true;
   end_exchange(s);
   if (has_word_left) {
+    set_reading(own, true);
     mark_dirty(own);
   } else if (waits || own.line.empty()) {
     end_connection(own, close_how::graceful, "client gone");

@@ -163,12 +163,13 @@ TEST(ConnectionState, AMalformedFrameBehindAMonitorIsAnsweredInItsPlace) {
 TEST(ConnectionState, WhatNobodyAnswersIsExecutedThoughItsClientEndsInTheSameBreath) {
   for (const std::string begin : {"CLIENT REPLY OFF\r\n", "PSUBSCRIBE x*\r\nPUNSUBSCRIBE\r\nCLIENT REPLY SKIP\r\n"}) {
     for (const std::string end : {"*2\r\n$3\r\nGET\r\n$x\r\n", "QUIT\r\n"}) {
-      fake_world world;
+      fake_world world(with_ttl);
       fake_socket& client = world.connect_client();
       (void)world.ask(client, "PING\r\n");
-      client.send(begin + "SET a 1\r\n" + end);
+      client.send(begin + "SADD t:a 1\r\n" + end);
       world.settle();
-      EXPECT_NE(world.redis.find(0, "a"), nullptr) << begin << end;
+      ASSERT_NE(world.redis.find(0, "t:a"), nullptr) << begin << end;
+      EXPECT_EQ(world.redis.find(0, "t:a")->ttl_ms, 60'000) << begin << end;
       EXPECT_FALSE(client.open);
       EXPECT_EQ(world.booking_difference(), "");
       world.expect_nothing_left();
