@@ -88,7 +88,7 @@ class fake_world final : public shell {
   fake_redis redis;
   bool refuse_connects = false, hold_connects = false, hold_replies = false;
   std::uint64_t connects = 0;  // that the engine asked for
-  bool chaotic = false;  // splits and delays at random
+  bool chaotic = false;        // splits and delays at random
   steady_ns now = 1'000 * second;
   std::mt19937_64 random;
   std::shared_ptr<upstream_state> state = std::make_shared<upstream_state>();

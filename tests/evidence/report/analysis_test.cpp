@@ -1,7 +1,8 @@
 #include "evidence/report/analysis.hpp"
-#include "evidence/report/bursts.hpp"
 
 #include <gtest/gtest.h>
+
+#include "evidence/report/bursts.hpp"
 
 namespace tidegate::report {
 namespace {
