@@ -17,6 +17,7 @@ import unittest
 import yaml
 
 from harness.broken_configs import broken_documents, broken_files, broken_texts
+from harness.cases import with_its_own_servers
 from harness.exposition import metrics
 from harness.measured import MIB, memory_of, say, short_or_long
 from harness.processes import ROOT, binary, certificates, redis_server, tidegate, wait_until
@@ -24,20 +25,6 @@ from harness.wire import wire
 
 ENVIRONMENT = {"UPSTREAM_PASSWORD": "u", "CONTROL_PASSWORD": "c", "ISALES_CAMPAIGN_TOKEN": "t", "ADMIN_TOKEN": "a"}
 A_MISTAKE = re.compile(r"tidegate\.yaml(:\d+)?: (\S+: )?\S.{10,}")
-
-
-class with_its_own_servers(unittest.TestCase):
-    maxDiff = None
-
-    def start(self, kind, *arguments, **options):
-        started = kind(*arguments, **options)
-        self.addCleanup(started.stop)
-        return started
-
-    def connect(self, source, **how):
-        connection = wire(source, **how)
-        self.addCleanup(connection.close)
-        return connection
 
 
 class broken_configurations(with_its_own_servers):

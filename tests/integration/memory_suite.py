@@ -12,7 +12,7 @@ import ssl
 import threading
 import unittest
 
-from harness.cases import proxied_case
+from harness.cases import proxied_case, with_its_own_servers
 from harness.exposition import metrics
 from harness.measured import (KIB, MIB, connections_possible, cpu_seconds_of, descriptors_of, memory_of, say, short_or_long)
 from harness.processes import certificates, redis_server, tidegate, wait_until
@@ -42,18 +42,6 @@ def wait_until_it_rests(value, what):
 
     wait_until(rests, seconds=120, what=f"{what} at rest")
     return seen[-1]
-
-
-class with_its_own_servers(unittest.TestCase):
-    def start(self, kind, *arguments, **options):
-        started = kind(*arguments, **options)
-        self.addCleanup(started.stop)
-        return started
-
-    def connect(self, source, **how):
-        connection = wire(source, **how)
-        self.addCleanup(connection.close)
-        return connection
 
 
 class announced_sizes(proxied_case):

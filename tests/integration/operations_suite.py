@@ -8,32 +8,20 @@ import ssl
 import subprocess
 import unittest
 
-from harness.cases import proxied_case
+from harness.cases import proxied_case, with_its_own_servers
 from harness.exposition import metrics
 from harness.processes import certificates, free_port, redis_server, tidegate, wait_until
 from harness.wire import wire
 
 
-class with_its_own_servers(unittest.TestCase):
-    maxDiff = None
-
+class with_certificates(with_its_own_servers):
     @classmethod
     def setUpClass(cls):
         cls.tls = certificates()
         cls.addClassCleanup(cls.tls.remove)
 
-    def start(self, kind, *arguments, **options):
-        started = kind(*arguments, **options)
-        self.addCleanup(started.stop)
-        return started
 
-    def connect(self, source, **how):
-        connection = wire(source, **how)
-        self.addCleanup(connection.close)
-        return connection
-
-
-class an_upstream_that_is_away(with_its_own_servers):
+class an_upstream_that_is_away(with_certificates):
     def test_does_not_stop_the_start_and_is_told_to_clients(self):
         proxy = self.start(tidegate, f"redis://127.0.0.1:{free_port()}", ready=False,
                            more={"upstream": {"queue_timeout": "100ms", "connect_timeout": "200ms"}})
@@ -95,7 +83,7 @@ class an_upstream_that_is_away(with_its_own_servers):
         self.assertEqual(replies[-1], "OK", replies)
 
 
-class an_upstream_that_is_not_who_it_says(with_its_own_servers):
+class an_upstream_that_is_not_who_it_says(with_certificates):
     def refused(self, server, url):
         proxy = self.start(tidegate, url, ready=False, more={"upstream": {"queue_timeout": "200ms"}})
         connection = self.connect(proxy)
@@ -130,7 +118,7 @@ class an_upstream_that_is_not_who_it_says(with_its_own_servers):
         self.refused(server, f"rediss://127.0.0.1:{server.port}?ca={self.tls.ca}")
 
 
-class tls_towards_clients(with_its_own_servers):
+class tls_towards_clients(with_certificates):
     def test_refuses_what_is_below_1_2(self):
         server = self.start(redis_server)
         proxy = self.start(tidegate, server, tls=self.tls)
@@ -173,7 +161,7 @@ class tls_towards_clients(with_its_own_servers):
             self.connect(proxy, tls=True).call("PING")
 
 
-class logins(with_its_own_servers):
+class logins(with_certificates):
     def test_are_the_upstreams_in_passthrough(self):
         server = self.start(redis_server, arguments=[["requirepass", "default-secret"]])
         proxy = self.start(tidegate, server, more={"upstream": {
@@ -218,7 +206,7 @@ class logins(with_its_own_servers):
         self.assertEqual(metrics(proxy).sum("tidegate_writes_total", client="campaign"), 1)
 
 
-class reloading(with_its_own_servers):
+class reloading(with_certificates):
     def setUp(self):
         self.server = self.start(redis_server)
         self.proxy = self.start(tidegate, self.server, more={"ttl": [{"pattern": "a:*", "default": "100s"}]})
@@ -250,7 +238,7 @@ class reloading(with_its_own_servers):
         self.assertTrue(self.proxy.is_running())
 
 
-class ending(with_its_own_servers):
+class ending(with_certificates):
     def test_answers_what_it_received_and_refuses_what_comes_later(self):
         server = self.start(redis_server)
         proxy = self.start(tidegate, server)

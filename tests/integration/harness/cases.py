@@ -1,4 +1,4 @@
-"""The base of suites in which all cases share one server and one proxy."""
+"""The bases of suites: cases that share one server and one proxy, and cases that start what they need."""
 
 import unittest
 
@@ -50,5 +50,21 @@ class proxied_case(unittest.TestCase):
 
     def bare(self):
         connection = wire(self.server)
+        self.addCleanup(connection.close)
+        return connection
+
+
+class with_its_own_servers(unittest.TestCase):
+    """Whatever a case starts or connects ends with it."""
+
+    maxDiff = None
+
+    def start(self, kind, *arguments, **options):
+        started = kind(*arguments, **options)
+        self.addCleanup(started.stop)
+        return started
+
+    def connect(self, source, **how):
+        connection = wire(source, **how)
         self.addCleanup(connection.close)
         return connection
