@@ -121,9 +121,9 @@ void add_status(CLI::App& app, chosen_command& chosen) {
       ->type_name("text|json")
       ->capture_default_str();
   command->footer(
-      "Exit status: 0 = ok, or recovered; 1 = warn, critical or unknown (`verdict` in JSON tells them apart); 2 = "
-      "wrong "
-      "usage.\n"
+      "warn also where the forecast has memory pass --warn, --critical or 100 % within 15 minutes.\n"
+      "Exit status: 0 = ok, or recovered; 1 = warn, critical or unknown (`verdict` in JSON tells them\n"
+      "apart); 2 = wrong usage.\n"
       "Example:\n  tidegate status -c tidegate.yaml --warn 60% --critical 70%");
   command->callback([given, &chosen] { chosen.run = [given] { return status(*given); }; });
 }

@@ -39,7 +39,23 @@ double log_life_of(std::size_t which) noexcept {
   return (std::log(std::max(life.from, 0.5)) + std::log(life.to)) / 2;
 }
 
+// When a level is passed between two moments.
+double crossing(const level& from, const level& to, double wanted) noexcept {
+  return from.after + (to.after - from.after) * (wanted - from.bytes) / (to.bytes - from.bytes);
+}
+
 }  // namespace
+
+std::optional<double> forecast::seconds_until(double bytes) const noexcept {
+  if (!known) return std::nullopt;
+  if (used_bytes >= bytes) return 0;
+  level before{0, used_bytes};
+  for (const level& one : expected_levels) {
+    if (one.bytes >= bytes) return crossing(before, one, bytes);
+    before = one;
+  }
+  return std::nullopt;
+}
 
 void forecaster::mix::add(std::size_t which, double share) noexcept {
   const span_of_life life = life_of(which);
@@ -242,7 +258,7 @@ void forecaster::look_ahead(double turn) {
   }
   // What lies within the noise band is neither living nor base, and stays.
   const double rest = used_ - living(at_);
-  for (moment& one : ahead_) one.level = rest + living(at_ + one.after);
+  for (level& one : ahead_) one.bytes = rest + living(at_ + one.after);
 }
 
 outlook forecaster::look(double inflow_seconds, forecast* into) const {
@@ -250,35 +266,21 @@ outlook forecaster::look(double inflow_seconds, forecast* into) const {
     return first_ms_ + static_cast<std::int64_t>(std::llround((at_ + after) * 1000));
   };
   outlook seen{used_, instant(0)};
-  std::array<std::optional<double>, thresholds.size()> reached;
   std::optional<double> back;
-  double before = 0, level_before = used_;
-  for (const moment& one : ahead_) {
+  level before{0, used_};
+  for (const level& one : ahead_) {
     const double inflow = mix_.lived(one.after) - mix_.lived(one.after - std::min(one.after, inflow_seconds));
-    const double level = one.level + inflow_ * inflow;
-    const auto crossing = [&](double wanted) {
-      return before + (one.after - before) * (wanted - level_before) / (level - level_before);
-    };
-    for (std::size_t i = 0; i < thresholds.size(); ++i) {
-      const double wanted = max_ * thresholds[i] / 100;
-      if (!reached[i] && level >= wanted) reached[i] = crossing(wanted);
-    }
-    if (level > seen.peak_bytes) {
-      seen = {level, instant(one.after)};
+    const level then{one.after, one.bytes + inflow_ * inflow};
+    if (then.bytes > seen.peak_bytes) {
+      seen = {then.bytes, instant(then.after)};
       back.reset();
-    } else if (!back && level < back_below * max_ && seen.peak_bytes >= back_below * max_) {
-      back = crossing(back_below * max_);
+    } else if (!back && then.bytes < back_below * max_ && seen.peak_bytes >= back_below * max_) {
+      back = crossing(before, then, back_below * max_);
     }
-    before = one.after;
-    level_before = level;
+    if (into != nullptr) into->expected_levels.push_back(then);
+    before = then;
   }
-  for (std::size_t i = 0; i < thresholds.size(); ++i) {
-    if (used_ >= max_ * thresholds[i] / 100) reached[i] = 0;
-  }
-  if (into != nullptr) {
-    into->seconds_to = reached;
-    into->seconds_back = back;
-  }
+  if (into != nullptr) into->seconds_back = back;
   return seen;
 }
 
@@ -302,6 +304,7 @@ void forecaster::tell(const observation& now) {
   ahead_.clear();
   if (burst_) look_ahead(turn);
   out.expected = look(turn, &out);
+  for (std::size_t i = 0; i < thresholds.size(); ++i) out.seconds_to[i] = out.seconds_until(max_ * thresholds[i] / 100);
   out.if_it_stops = look(0, nullptr);
   out.if_it_goes_on = inflow_ > 0 && burst_ ? look(horizon_seconds, nullptr) : out.expected;
 }

@@ -55,6 +55,11 @@ struct outlook {
   std::int64_t peak_at_ms = 0;
 };
 
+struct level {
+  double after = 0;  // seconds
+  double bytes = 0;
+};
+
 struct forecast {
   bool known = false;
   std::string why_unknown = "the upstream has not said yet how much memory it uses";
@@ -65,8 +70,11 @@ struct forecast {
   std::optional<double> seconds_back;  // until it is under back_below again; empty = it never gets there, or stays
   bool burst = false;                  // the memory grows now
   std::int64_t burst_since_ms = 0;
-  double growth_per_second = 0;   // stored bytes that the burst adds now
-  double stored_per_written = 0;  // 0 = not known
+  double growth_per_second = 0;        // stored bytes that the burst adds now
+  double stored_per_written = 0;       // 0 = not known
+  std::vector<level> expected_levels;  // ahead, rising in time; empty = it stays as it is
+  // Until it is expected to use so much; 0 = it does already; empty = it does not come, or nothing is known.
+  [[nodiscard]] std::optional<double> seconds_until(double bytes) const noexcept;
   [[nodiscard]] double percent(double bytes) const noexcept { return max_bytes > 0 ? 100 * bytes / max_bytes : 0; }
 };
 
@@ -117,10 +125,6 @@ class forecaster {
     [[nodiscard]] double lived(double age) const noexcept;  // its integral from 0 on
     [[nodiscard]] double times(double age) const noexcept;  // the mean of ln(L/age), for a burst of that age
   };
-  // A moment ahead, and the memory then if nothing is written any more.
-  struct moment {
-    double after = 0, level = 0;
-  };
 
   void begin_anew(const observation& now);
   void follow_quiet(const observation& now, double seconds);
@@ -150,7 +154,7 @@ class forecaster {
   std::array<double, ttl_classes> since_onset_{};  // bytes written
   std::vector<slice> slices_;
   mix mix_;
-  std::vector<moment> ahead_;
+  std::vector<level> ahead_;  // the memory then if nothing is written any more
   double stored_per_written_ = 0;
   // The run: the part of the burst that is going on without a pause.
   double run_growth_ = 0, run_slope_max_ = 0, inflow_ = 0;

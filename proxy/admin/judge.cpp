@@ -33,12 +33,20 @@ std::string trend(const status_facts& facts) {
   return "steady";
 }
 
+// `70 % in 4m 10s`
+std::string ahead_text(const expectation& ahead) {
+  const auto seconds = static_cast<long>(std::ceil(ahead.seconds));
+  const std::string span =
+      seconds < 60 ? fmt::format("{}s", seconds) : fmt::format("{}m {}s", seconds / 60, seconds % 60);
+  return fmt::format("{:.0f} % in {}", ahead.share * 100, span);
+}
+
 // A name has no character that a shell reads otherwise, but `~` and `#`; quoted it is always one word.
 std::string quoted(const std::string& name) {
   return "'" + name + "'";
 }
 
-void advise_on_writer(const status_facts& facts, judgement& out) {
+void advise_on_writer(const status_facts& facts, const status_limits& limits, judgement& out) {
   const bool culprit = !facts.top_writer.empty() && facts.all_bytes > 0 &&
                        facts.top_bytes / facts.all_bytes >= culprit_share && facts.top_bytes >= cap_bytes_min;
   if (!culprit) {
@@ -53,9 +61,12 @@ void advise_on_writer(const status_facts& facts, judgement& out) {
   }
   // A tenth of what it writes, at most what is known to be harmless.
   const double bytes = std::clamp(facts.top_bytes / 10, cap_bytes_min, cap_bytes_max);
-  out.next.push_back(fmt::format("tidegate cap {} --bytes {:.0f}KiB/s --for 30m --why 'memory at {:.0f} %'",
+  // Why it is held, for who reads the audit log: what it came to, or else what it would have come to.
+  const bool only_ahead = facts.ahead && facts.used.value_or(0) < limits.warn;
+  const std::string coming = only_ahead ? ", " + ahead_text(*facts.ahead) : std::string();
+  out.next.push_back(fmt::format("tidegate cap {} --bytes {:.0f}KiB/s --for 30m --why 'memory at {:.0f} %{}'",
                                  quoted(facts.top_writer), std::max(1.0, std::floor(bytes / 1024)),
-                                 facts.used.value_or(0) * 100));
+                                 facts.used.value_or(0) * 100, coming));
 }
 
 }  // namespace
@@ -89,6 +100,10 @@ judgement judge(const status_facts& facts, const status_limits& limits) {
   const double used = *facts.used;
   out.is = used >= limits.critical ? verdict::critical : used >= limits.warn ? verdict::warn : verdict::ok;
   out.because = fmt::format("memory at {:.1f} %, {}", used * 100, trend(facts));
+  if (facts.ahead) {
+    if (out.is == verdict::ok) out.is = verdict::warn;
+    out.because += "; forecast: " + ahead_text(*facts.ahead);
+  }
   if (facts.evictions > 0) {
     out.is = verdict::critical;
     out.because += fmt::format("; {:.0f} keys a second are evicted", std::max(1.0, facts.evictions));
@@ -104,7 +119,7 @@ judgement judge(const status_facts& facts, const status_limits& limits) {
     out.next.emplace_back("tidegate status --watch");
     return out;
   }
-  advise_on_writer(facts, out);
+  advise_on_writer(facts, limits, out);
   out.next.emplace_back("tidegate status --watch");
   return out;
 }

@@ -45,6 +45,19 @@ bool is_held(const sources& from, const std::string& client) {
                              [&](const policy::cap& one) { return attribution::glob(one.client).matches(client); });
 }
 
+// The highest limit that is not passed yet and soon will be: the one to act for.
+std::optional<expectation> ahead_of(const sources& from, const recent::sample& last, const status_limits& limits) {
+  if (!from.forecast || !last.used) return std::nullopt;
+  const forecast::forecast said = from.forecast();
+  std::optional<expectation> highest;
+  for (const double share : {limits.warn, limits.critical, 1.0}) {
+    const auto seconds = said.seconds_until(share * said.max_bytes);
+    if (*last.used >= share || !seconds || *seconds <= 0 || *seconds > warned_ahead_seconds) continue;
+    highest = {.share = share, .seconds = *seconds};
+  }
+  return highest;
+}
+
 json trend_of(const recent& seen) {
   json points = json::array();
   const auto& history = seen.history();
@@ -111,6 +124,7 @@ std::string status_json(const sources& from, std::string_view query) {
                        {"share_percent", now.bytes > 0 ? rounded(one.bytes / now.bytes * 100) : json()},
                        {"connections", from.registry->client_sessions(one.client)}});
   }
+  const status_limits limits{.warn = share_in(query, "warn", 0.6), .critical = share_in(query, "critical", 0.7)};
   status_facts facts{
       .reachable = from.upstream->reachable.load(),
       .used = last.used,
@@ -120,13 +134,13 @@ std::string status_json(const sources& from, std::string_view query) {
       .all_bytes = now.bytes,
       .without_ttl = last.keys > last.keys_with_ttl
                          ? static_cast<double>(last.keys - last.keys_with_ttl) / static_cast<double>(last.keys)
-                         : 0};
+                         : 0,
+      .ahead = ahead_of(from, last, limits)};
   if (!now.writers.empty()) {
     facts.top_writer = printable(from.registry->client_name(now.writers.front().client));
     facts.top_bytes = now.writers.front().bytes;
     facts.top_is_held = is_held(from, facts.top_writer);
   }
-  const status_limits limits{.warn = share_in(query, "warn", 0.6), .critical = share_in(query, "critical", 0.7)};
   const judgement found = judge(facts, limits);
   const std::shared_ptr<const policy::snapshot> snapshot = from.snapshot();
   const json document{

@@ -22,6 +22,15 @@ struct status_limits {
   double warn = 0.6, critical = 0.7;
 };
 
+// A limit that is expected to be passed within this is a warning now: fifteen minutes are what a person needs to look,
+// to hold the writer and to see it work. TidegateForecast (deploy/prometheus) fires at the same.
+inline constexpr double warned_ahead_seconds = 900;
+
+struct expectation {
+  double share = 0;    // of maxmemory
+  double seconds = 0;  // until then
+};
+
 // What the verdict is made of.
 struct status_facts {
   bool reachable = true;
@@ -32,6 +41,8 @@ struct status_facts {
   double top_bytes = 0, all_bytes = 0;   // a second
   bool top_is_held = false;              // by a cap already
   double without_ttl = 0;                // share of the keys
+  std::optional<expectation> ahead =
+      {};  // the highest of warn, critical and full that comes within warned_ahead_seconds
 };
 
 struct judgement {

@@ -88,6 +88,24 @@ TEST(Judge, TakesEvictionsForCriticalWhateverTheMemory) {
   EXPECT_EQ(judge(evicts, {}).is, verdict::critical);
 }
 
+TEST(Judge, WarnsOfALimitThatIsForecast) {
+  status_facts coming = burst(0.41, 0.03);
+  coming.ahead = expectation{.share = 1, .seconds = 250};
+  const judgement found = judge(coming, {});
+  EXPECT_EQ(found.is, verdict::warn);
+  EXPECT_EQ(found.because, "memory at 41.0 %, rising by 3.0 points a minute; forecast: 100 % in 4m 10s");
+  EXPECT_TRUE(tells(found, "tidegate cap 'isales-campaign'")) << "who fills it is held before it is full";
+  EXPECT_TRUE(tells(found, "--why 'memory at 41 %, 100 % in 4m 10s'"));
+}
+
+TEST(Judge, LeavesCriticalToTheMemoryItself) {
+  status_facts coming = burst(0.65, 0.03);
+  coming.ahead = expectation{.share = 0.7, .seconds = 20};
+  EXPECT_EQ(judge(coming, {}).is, verdict::warn);
+  coming.used = 0.72;
+  EXPECT_EQ(judge(coming, {}).is, verdict::critical);
+}
+
 TEST(Judge, PointsToKeysWithoutTtlInQuietTimes) {
   EXPECT_EQ(judge(burst(0.5, 0), {}).next, std::vector<std::string>{"tidegate ttl audit"});
 }
@@ -178,6 +196,43 @@ TEST(Status, ShowsWhatTheCountersAndTheUpstreamSay) {
   world.upstream->info_at = 1;
   seen.add(world.from, 10s, 5s);
   EXPECT_EQ(nlohmann::json::parse(status_json(world.from, ""))["verdict"], "unknown") << "INFO is stale";
+}
+
+// Memory at 50 %, a point more each minute, for half an hour.
+forecast::forecast point_a_minute() {
+  forecast::forecast made;
+  made.known = true;
+  made.used_bytes = 500;
+  made.max_bytes = 1000;
+  for (int minute = 1; minute <= 30; ++minute) made.expected_levels.push_back({minute * 60.0, 500 + minute * 10.0});
+  return made;
+}
+
+TEST(Status, TakesTheHighestLimitThatTheForecastReachesWithinAQuarterOfAnHour) {
+  test::watched world(1);
+  recent seen;
+  world.from.recent = &seen;
+  world.upstream->reachable = true;
+  world.upstream->memory_used = 500;
+  world.upstream->memory_max = 1000;
+  world.upstream->info_at = 1;
+  seen.add(world.from, 0s, 5s);
+  const auto verdict_of = [&](const char* query) {
+    return nlohmann::json::parse(status_json(world.from, query))["verdict"].get<std::string>();
+  };
+  const auto because_of = [&](const char* query) {
+    return nlohmann::json::parse(status_json(world.from, query))["because"].get<std::string>();
+  };
+  EXPECT_EQ(verdict_of(""), "ok") << "nobody looks ahead";
+  world.from.forecast = point_a_minute;
+  EXPECT_EQ(verdict_of(""), "warn");
+  EXPECT_NE(because_of("").find("forecast: 60 % in 10m 0s"), std::string::npos) << because_of("");
+  EXPECT_NE(because_of("warn=55%25&critical=65%25").find("forecast: 65 % in 15m 0s"), std::string::npos)
+      << because_of("warn=55%25&critical=65%25");
+  EXPECT_EQ(verdict_of("warn=66%25&critical=70%25"), "ok") << "it is more than a quarter of an hour away";
+  EXPECT_EQ(verdict_of("warn=90%25&critical=95%25"), "ok") << "it never comes";
+  world.from.forecast = [] { return forecast::forecast{}; };
+  EXPECT_EQ(verdict_of(""), "ok") << "a forecast that is not known foretells nothing";
 }
 
 }  // namespace
