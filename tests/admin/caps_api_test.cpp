@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "proxy/admin/config_view.hpp"
-#include "tests/admin/watched.hpp"
+#include "tests/admin/admin_api.hpp"
 
 namespace tidegate::admin {
 namespace {
@@ -13,7 +13,7 @@ namespace {
 using nlohmann::json;
 
 // A proxy whose caps are a book without a control thread.
-class CapsApi : public testing::Test {
+class CapsApi : public test::admin_api {
  protected:
   CapsApi() {
     world_.from.caps = {.all = [this] { return book_.all(); },
@@ -32,19 +32,8 @@ class CapsApi : public testing::Test {
                             }};
     next_.in_force = true;
   }
-  admin_answer ask(std::string_view method, std::string_view path, std::string_view body = {},
-                   std::string_view token = "Bearer secret") {
-    return answer_admin({.method = method,
-                         .target = path,
-                         .authorization = token,
-                         .body = body,
-                         .user = "ol\nga",
-                         .remote = "10.0.0.9"},
-                        world_.from, "secret", true);
-  }
   std::string error_of(const admin_answer& answer) { return json::parse(answer.body)["error"].get<std::string>(); }
 
-  test::watched world_{1};
   policy::cap_book book_;
   policy::cap_change next_;
   std::string lifted_by_;
@@ -57,7 +46,7 @@ TEST_F(CapsApi, SetsListsAndLifts) {
   ASSERT_EQ(set.status, 200U) << set.body;
   const json made = json::parse(set.body);
   EXPECT_EQ(made["client"], "a/b");
-  EXPECT_EQ(made["who"], "ol_ga by admin api from 10.0.0.9") << "whatever is in the header cannot forge a line";
+  EXPECT_EQ(made["who"], test::asker_as_written_down) << "whatever is in the header cannot forge a line";
   EXPECT_TRUE(made["in_force"].get<bool>());
   EXPECT_TRUE(made["trouble"].is_null());
   EXPECT_TRUE(made["bytes"].is_null());
@@ -65,7 +54,7 @@ TEST_F(CapsApi, SetsListsAndLifts) {
   ASSERT_EQ(listed["caps"].size(), 1U);
   EXPECT_EQ(listed["caps"][0]["rate"], "500/s");
   EXPECT_EQ(ask("DELETE", "/api/v1/caps/a%2Fb").status, 200U);
-  EXPECT_EQ(lifted_by_, "ol_ga by admin api from 10.0.0.9");
+  EXPECT_EQ(lifted_by_, test::asker_as_written_down);
   EXPECT_EQ(json::parse(ask("GET", "/api/v1/caps").body)["caps"].size(), 0U);
 }
 
