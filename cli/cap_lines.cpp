@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <ostream>
 #include <utility>
 #include <vector>
+
+#include "cli/paragraph.hpp"
 
 namespace tidegate::cli {
 namespace {
@@ -24,6 +27,28 @@ std::string or_dash(std::string text) {
 std::int64_t number_in(const ordered_json& from, const char* key) {
   const auto found = from.find(key);
   return found != from.end() && found->is_number() ? found->get<std::int64_t>() : 0;
+}
+
+using cap_row = std::array<std::string, 8>;
+using cap_widths = std::array<std::size_t, 8>;
+constexpr std::size_t gap = 2, indent = 4;
+
+void print_row(const cap_row& row, const cap_widths& widths, std::ostream& out) {
+  std::string line;
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    line += row[i];
+    if (i + 1 < row.size()) line.append(widths[i] - row[i].size() + gap, ' ');
+  }
+  out << line << '\n';
+}
+
+void print_stacked(const cap_row& row, std::ostream& out, std::size_t width) {
+  const auto& [client, held_to, left, connections, delayed, rejected, by, why] = row;
+  const std::string blank(indent, ' ');
+  out << paragraph(client + ": ", held_to + ", " + left + " left", indent, width)
+      << paragraph(blank, connections + " connections, " + delayed + " delayed, " + rejected + " rejected", indent,
+                   width)
+      << paragraph(blank, "by " + by + ": " + why, indent, width);
 }
 
 }  // namespace
@@ -51,25 +76,21 @@ std::string span_text(std::int64_t seconds) {
   return text.empty() ? "0s" : text;
 }
 
-void print_caps(const ordered_json& caps, std::ostream& out) {
-  std::vector<std::array<std::string, 8>> rows{
-      {"CLIENT", "HELD TO", "LEFT", "CONNECTIONS", "DELAYED", "REJECTED", "BY", "WHY"}};
+void print_caps(const ordered_json& caps, std::ostream& out, std::size_t width) {
+  std::vector<cap_row> rows{{"CLIENT", "HELD TO", "LEFT", "CONNECTIONS", "DELAYED", "REJECTED", "BY", "WHY"}};
   for (const ordered_json& cap : caps) {
     rows.push_back({or_dash(text_in(cap, "client")), cap_phrase(cap), span_text(number_in(cap, "seconds_left")),
                     or_dash(text_in(cap, "connections")), or_dash(text_in(cap, "delayed")),
                     or_dash(text_in(cap, "rejected")), or_dash(text_in(cap, "who")), or_dash(text_in(cap, "why"))});
   }
-  std::array<std::size_t, 8> widths{};
+  cap_widths widths{};
   for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      line += row[i];
-      if (i + 1 < row.size()) line.append(widths[i] - row[i].size() + 2, ' ');
-    }
-    out << line << '\n';
+  if (std::accumulate(widths.begin(), widths.end(), gap * (widths.size() - 1)) > width) {
+    for (std::size_t i = 1; i < rows.size(); ++i) print_stacked(rows[i], out, width);
+  } else {
+    for (const auto& row : rows) print_row(row, widths, out);
   }
 }
 

@@ -16,7 +16,8 @@ namespace tidegate::cli {
 [[nodiscard]] std::string cap_phrase(const nlohmann::ordered_json& cap);
 // `29m 50s`
 [[nodiscard]] std::string span_text(std::int64_t seconds);
-void print_caps(const nlohmann::ordered_json& caps, std::ostream& out);
+// As a table; where it is wider than the screen, each cap as a few lines.
+void print_caps(const nlohmann::ordered_json& caps, std::ostream& out, std::size_t width);
 
 // The body as a document; the error says that it is none.
 [[nodiscard]] std::expected<nlohmann::ordered_json, std::string> read_document(

@@ -1,10 +1,13 @@
 // `tidegate caps`: who is held, by whom, why and until when.
+#include <unistd.h>
+
 #include <iostream>
 #include <memory>
 
 #include "cli/admin_client.hpp"
 #include "cli/cap_lines.hpp"
 #include "cli/command_line.hpp"
+#include "cli/screen_width.hpp"
 
 namespace tidegate::cli {
 namespace {
@@ -34,7 +37,7 @@ int list(const options& chosen) {
     std::cerr << "no client is capped or blocked\n";
     return 0;
   }
-  print_caps(*caps, std::cout);
+  print_caps(*caps, std::cout, screen_width(STDOUT_FILENO));
   return 0;
 }
 
@@ -49,7 +52,8 @@ void add_caps(CLI::App& app, chosen_command& chosen) {
       ->type_name("text|json")
       ->capture_default_str();
   command->footer(
-      "DELAYED and REJECTED count since the proxy's start.\n"
+      "DELAYED and REJECTED count since the proxy's start. On a narrow terminal (or with COLUMNS set)\n"
+      "each cap is a few lines instead of one.\n"
       "Example:\n  tidegate caps -c tidegate.yaml");
   command->callback([given, &chosen] { chosen.run = [given] { return list(*given); }; });
 }

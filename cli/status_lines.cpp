@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "cli/cap_lines.hpp"
+#include "cli/paragraph.hpp"
 
 namespace tidegate::cli {
 namespace {
@@ -60,25 +61,8 @@ std::string bar(double share) {
   return out;
 }
 
-// `label`, then the text, gone on with under its beginning where the screen ends.
-std::string paragraph(const char* label, const std::string& text) {
-  std::string out = fmt::format("{:<{}}", label, indent);
-  std::size_t column = indent;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find(' ', begin), text.size());
-    const std::string word = text.substr(begin, end - begin);
-    if (column != indent && column + 1 + word.size() > columns) {
-      out += "\n" + std::string(indent, ' ');
-      column = indent;
-    } else if (column != indent) {
-      out += ' ';
-      ++column;
-    }
-    out += word;
-    column += word.size();
-    begin = end + 1;
-  }
-  return out + '\n';
+std::string told(const char* label, const std::string& text) {
+  return paragraph(label, text, indent, columns);
 }
 
 // Of names that stand in one column; they are shown whole, to be pasted.
@@ -105,7 +89,7 @@ void add_memory(std::string& out, const ordered_json& status) {
   const auto used = number(status, {"upstream", "used_percent"});
   out += fmt::format("memory    {}  {} of {}\n", percent(used), sized(status, {"upstream", "used_bytes"}),
                      sized(status, {"upstream", "max_bytes"}));
-  if (used) out += fmt::format("          {}\n{}", bar(*used), paragraph("", trend(status)));
+  if (used) out += fmt::format("          {}\n{}", bar(*used), told("", trend(status)));
   const auto keys = number(status, {"upstream", "keys"});
   const auto without = number(status, {"upstream", "keys_without_ttl"});
   out += fmt::format("keys      {}, {} with TTL, {} without", counted(status, {"upstream", "keys"}),
@@ -143,9 +127,9 @@ void add_limits(std::string& out, const ordered_json& status) {
   first = true;
   for (const ordered_json& one : at(status, {"caps"})) {
     const auto left = number(one, {"seconds_left"});
-    out += paragraph(first ? "caps" : "",
-                     fmt::format("{}: {}, {} left, set by {}", text(one, {"client"}), cap_phrase(one),
-                                 left ? span_text(static_cast<std::int64_t>(*left)) : "-", text(one, {"who"})));
+    out += told(first ? "caps" : "",
+                fmt::format("{}: {}, {} left, set by {}", text(one, {"client"}), cap_phrase(one),
+                            left ? span_text(static_cast<std::int64_t>(*left)) : "-", text(one, {"who"})));
     first = false;
   }
 }
@@ -153,14 +137,14 @@ void add_limits(std::string& out, const ordered_json& status) {
 void add_forecast(std::string& out, const ordered_json& forecast) {
   const auto peak = number(forecast, {"peak_percent"});
   if (!peak) return;
-  std::string told = fmt::format("peak {:.1f} %", *peak);
+  std::string ahead = fmt::format("peak {:.1f} %", *peak);
   for (const char* threshold : {"70", "85", "100"}) {
     const auto seconds = number(forecast, {"seconds_to", threshold});
-    if (seconds) told += fmt::format(", {} % in {}", threshold, span_text(static_cast<std::int64_t>(*seconds)));
+    if (seconds) ahead += fmt::format(", {} % in {}", threshold, span_text(static_cast<std::int64_t>(*seconds)));
   }
   const auto back = number(forecast, {"seconds_back"});
-  if (back) told += fmt::format(", back under 70 % in {}", span_text(static_cast<std::int64_t>(*back)));
-  out += paragraph("forecast", told);
+  if (back) ahead += fmt::format(", back under 70 % in {}", span_text(static_cast<std::int64_t>(*back)));
+  out += told("forecast", ahead);
 }
 
 }  // namespace
@@ -196,7 +180,7 @@ std::string status_lines(const ordered_json& status, const ordered_json& forecas
   add_forecast(out, forecast);
   std::string verdict = text(status, {"verdict"});
   for (char& c : verdict) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  out += paragraph("verdict", verdict + ": " + text(status, {"because"}));
+  out += told("verdict", verdict + ": " + text(status, {"because"}));
   bool first = true;
   for (const ordered_json& one : at(status, {"next"})) {
     if (!one.is_string()) continue;

@@ -1,6 +1,8 @@
 // `tidegate ttl …`: what old keys look like, which rules they want, and mending them. Here are only the options.
 #include "cli/ttl.hpp"
 
+#include <unistd.h>
+
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -40,7 +42,9 @@ int audit(const audit_options& how) {
   if (how.format == "json") {
     std::cout << audit_json(**found).dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
   } else {
-    print_audit(**found, how.view, std::cout);
+    audit_view_options view = how.view;
+    view.width = screen_width(STDOUT_FILENO);
+    print_audit(**found, view, std::cout);
   }
   return (*found)->whole ? 0 : 1;
 }

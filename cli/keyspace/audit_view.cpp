@@ -4,6 +4,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "cli/keyspace/text_table.hpp"
+#include "cli/paragraph.hpp"
 #include "evidence/keyspace/wording.hpp"
 
 namespace tidegate::cli {
@@ -65,26 +67,6 @@ ordered_json row_json(const keyspace::pattern_row& row, double by) {
 
 }  // namespace
 
-void text_table::print(std::ostream& out) const {
-  std::vector<std::size_t> widths;
-  for (const auto& row : rows_) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  auto note = notes_.begin();
-  for (std::size_t number = 0; number < rows_.size(); ++number) {
-    const auto& row = rows_[number];
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const std::string blank(widths[i] - row[i].size(), ' ');
-      line += i == 0 ? row[i] + blank : "  " + blank + row[i];
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    out << line << '\n';
-    for (; note != notes_.end() && note->first == number; ++note) out << "  " << note->second << '\n';
-  }
-}
-
 ordered_json estimate_json(const keyspace::estimate& bytes) {
   if (bytes.measured == 0) return nullptr;
   ordered_json one{{"estimate", std::llround(bytes.value)}, {"margin_95", nullptr}, {"keys_measured", bytes.measured}};
@@ -116,13 +98,15 @@ void print_histogram(const keyspace::ttl_histogram& ttls, std::uint64_t without,
     if (ttls.keys[k] != 0) add("<= " + ttl_text(keyspace::ttl_class_seconds(k) * 1000), ttls.keys[k]);
   }
   add("none", without);
-  table.print(out);
+  table.print(out, endless_width);
 }
 
 void print_audit(const counted_keyspace& found, const audit_view_options& how, std::ostream& out) {
   const double by = found.distinct_share;
   const keyspace::pattern_row total = found.keys.total();
-  out << "keys of " << found.target << " by pattern" << (found.whole ? "" : " (a part: it was interrupted)") << "\n\n";
+  out << paragraph({}, "keys of " + found.target + " by pattern" + (found.whole ? "" : " (a part: it was interrupted)"),
+                   0, how.width)
+      << '\n';
   text_table table(
       {"pattern", "keys", "without TTL", "share", "shortest", "median", "longest", "memory", "of it without TTL"});
   keyspace::pattern_row rest;
@@ -146,16 +130,26 @@ void print_audit(const counted_keyspace& found, const audit_view_options& how, s
   auto all = row_text(total, by);
   all[0] = "all";
   table.add(std::move(all));
-  table.print(out);
+  table.may_miss({"shortest", "median", "longest", "share"});
+  const std::vector<std::string> missed = table.print(out, how.width);
   if (how.histogram) {
     out << '\n';
     print_histogram(total.ttls, total.without_ttl.keys(), out);
   }
-  out << "\nmemory: MEMORY USAGE of a sample of " << grouped(total.bytes().measured)
-      << " keys, +- 95 %; the server uses " << bytes_text(static_cast<double>(found.facts.memory_used)) << " in all";
-  if (found.facts.memory_max != 0) out << " of " << bytes_text(static_cast<double>(found.facts.memory_max));
-  out << "\ncounts: " << (by == 1 ? "each key once" : "estimated: more keys than are told apart") << "; SCAN returned "
-      << grouped(found.repeated) << " twice; " << grouped(found.keys_in_db) << " keys by DBSIZE at the end\n";
+  std::string memory = "memory: MEMORY USAGE of a sample of " + grouped(total.bytes().measured) +
+                       " keys, +- 95 %; the server uses " + bytes_text(static_cast<double>(found.facts.memory_used)) +
+                       " in all";
+  if (found.facts.memory_max != 0) memory += " of " + bytes_text(static_cast<double>(found.facts.memory_max));
+  out << '\n'
+      << paragraph({}, memory, 0, how.width)
+      << paragraph({},
+                   "counts: " + std::string(by == 1 ? "each key once" : "estimated: more keys than are told apart") +
+                       "; SCAN returned " + grouped(found.repeated) + " twice; " + grouped(found.keys_in_db) +
+                       " keys by DBSIZE at the end",
+                   0, how.width);
+  std::string columns;
+  for (const std::string& name : missed) columns += (columns.empty() ? "" : ", ") + name;
+  if (!missed.empty()) out << paragraph({}, "columns left out for want of room: " + columns, 0, how.width);
 }
 
 ordered_json audit_json(const counted_keyspace& found) {

@@ -1,9 +1,12 @@
 #include "cli/keyspace/mend_view.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "cli/keyspace/audit_view.hpp"
+#include "cli/keyspace/text_table.hpp"
 #include "evidence/keyspace/wording.hpp"
 
 namespace tidegate::cli {
@@ -46,7 +49,7 @@ void print_expected(const std::vector<keyspace::expectation>& expected, const st
                one.bytes ? "~" + bytes_text(static_cast<double>(*one.bytes)) : "-"});
     table.note(rule_text(rules[i]));
   }
-  table.print(out);
+  table.print(out, screen_width(STDOUT_FILENO));
 }
 
 }  // namespace
@@ -118,7 +121,7 @@ void print_mended(const mended& found, const std::vector<mending_rule>& rules, c
                grouped(tally.moved)});
     table.note(rule_text(rules[i]));
   }
-  table.print(out);
+  table.print(out, screen_width(STDOUT_FILENO));
   out << '\n'
       << target << ":\n"
       << grouped(found.given) << " keys got a TTL, " << grouped(found.cut) << " were cut, of "

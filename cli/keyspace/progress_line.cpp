@@ -4,6 +4,7 @@
 
 #include <iostream>
 
+#include "cli/screen_width.hpp"
 #include "evidence/keyspace/wording.hpp"
 
 namespace tidegate::cli {
@@ -13,7 +14,17 @@ using keyspace::grouped;
 
 constexpr std::int64_t redraw_ns = 200'000'000;
 constexpr std::int64_t line_ns = 10'000'000'000;  // in a log file
-constexpr std::size_t bar_width = 24;
+constexpr std::size_t bar_width = 24, bar_narrow = 8;
+
+std::string line_of(const keyspace::progress& at, std::uint64_t keys_seen, const std::string& more, bool last,
+                    std::size_t bar) {
+  std::string text = keyspace::bar_text(at.fraction(), bar) + "  " + grouped(keys_seen) + " keys";
+  if (!last) {
+    const auto left = at.seconds_left();
+    text += " of about " + grouped(at.keys_total()) + ", " + (left ? keyspace::duration_text(*left) : "?") + " left";
+  }
+  return text + more;
+}
 
 }  // namespace
 
@@ -31,13 +42,12 @@ void progress_line::show(const keyspace::progress& at, std::uint64_t keys_seen, 
     return;
   }
   shown_at_ = now;
-  std::string text = keyspace::bar_text(at.fraction(), bar_width) + "  " + grouped(keys_seen) + " keys";
-  if (!last) {
-    const auto left = at.seconds_left();
-    text += " of about " + grouped(at.keys_total()) + ", " + (left ? keyspace::duration_text(*left) + " left" : "…");
-  }
-  text += more;
+  std::string text = line_of(at, keys_seen, more, last, bar_width);
   if (terminal_) {
+    // A line that the terminal breaks is not erased as a whole by the next one.
+    const std::size_t width = screen_width(STDERR_FILENO);
+    if (text.size() >= width) text = line_of(at, keys_seen, more, last, bar_narrow);
+    if (text.size() >= width) text.resize(width - 1);
     std::cerr << "\r\x1b[K" << text << std::flush;
     drawn_ = true;
   } else {

@@ -104,6 +104,8 @@ void add_server_options(CLI::App& command, server_options& options) {
   command.add_option("--db", options.db, "The database")->type_name("N")->each([&options](const std::string&) {
     options.db_given = true;
   });
+  command.add_flag("--keep-priority", options.keep_priority,
+                   "Compete for this machine's processors; else everybody else goes first (SCHED_IDLE)");
 }
 
 std::expected<server_target, std::string> read_server_url(std::string_view url) {
@@ -180,6 +182,7 @@ std::expected<server_target, std::string> find_target(const server_options& opti
   if (options.db_given) target.db = options.db;
   target.config = std::move(loaded);
   target.through_proxy = !options.through.empty();
+  target.stands_back = !options.keep_priority;
   target.name = name_of(target.where, target.db);
   return target;
 }

@@ -21,6 +21,7 @@ struct server_options {
   std::string config_path, url, through, password_file;
   std::uint32_t db = 0;
   bool db_given = false;
+  bool keep_priority = false;
 };
 void add_server_options(CLI::App& command, server_options& options);
 
@@ -30,6 +31,7 @@ struct server_target {
   std::string name;  // host:port/db: what a plan and a state are bound to
   bool through_proxy = false;
   bool cluster_node = false;                     // one of several, whose keys are walked by themselves
+  bool stands_back = true;                       // who walks its keys leaves this machine's processors to others
   std::shared_ptr<const config::config> config;  // null without -c
 };
 

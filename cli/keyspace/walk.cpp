@@ -4,13 +4,15 @@
 #include <charconv>
 #include <chrono>
 
+#include "cli/keyspace/run_delay.hpp"
+#include "cli/keyspace/stand_back.hpp"
 #include "evidence/keyspace/mending.hpp"
 
 namespace tidegate::cli {
 namespace {
 
 constexpr std::int64_t millisecond = 1'000'000, second = 1'000'000'000;
-constexpr std::int64_t ping_every = 100 * millisecond;
+constexpr std::int64_t ping_every = 50 * millisecond;
 constexpr std::int64_t look_every = second;
 constexpr std::int64_t slow_scan = millisecond;  // a SCAN that takes so much longer than a PING asks for fewer keys
 constexpr std::uint64_t buckets_a_token = 10;    // what a SCAN walks past costs the server a tenth of a command each
@@ -72,6 +74,7 @@ walk::walk(server_target target, walk_request request, stop_request& stop, serve
 
 std::expected<std::unique_ptr<walk>, std::string> walk::open(const server_target& target, walk_request request,
                                                              stop_request& stop) {
+  if (target.stands_back) stand_back();
   auto link = server_link::open(target, request.client_name);
   if (!link) return std::unexpected(link.error());
   std::unique_ptr<walk> made(new walk(target, std::move(request), stop, std::move(*link)));
@@ -132,11 +135,12 @@ std::string walk::measure_baseline() {
 std::string walk::ping() {
   net::question asked;
   asked.add("ping", {"PING"});
+  const run_delay queued;
   const std::int64_t begin = steady_now();
   const net::answers got = exchange(asked);
   if (!got) return got.error();
   pinged_at_ = steady_now();
-  pace_.answered(pinged_at_ - begin, pinged_at_);
+  pace_.answered(std::max<std::int64_t>(0, pinged_at_ - begin - queued.since()), pinged_at_);
   return {};
 }
 
@@ -195,10 +199,11 @@ std::string walk::page(const callbacks& call, std::uint64_t& cursor) {
   while (const std::int64_t wait = pace_.ask(1 + count_ / buckets_a_token, steady_now())) {
     if (stop_.sleep(std::min(wait, second))) return {};
   }
+  const run_delay queued;
   const std::int64_t begin = steady_now();
   const net::answers got = exchange(asked);
   if (!got) return got.error();
-  const bool slow = steady_now() - begin > pace_.baseline() * 2 + slow_scan;
+  const bool slow = steady_now() - begin - queued.since() > pace_.baseline() * 2 + slow_scan;
   const net::reply& reply = got->front();
   if (reply.is_error()) {
     if (passing(reply)) return text_of(reply);

@@ -1,19 +1,20 @@
 #include "evidence/keyspace/pacing.hpp"
 
 #include <algorithm>
+#include <span>
 
 namespace tidegate::keyspace {
 namespace {
 
-// A hundredth of a second of the wanted rate: what may go out at once.
 std::uint64_t burst_of(double wanted) {
-  return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(wanted / 100));
+  return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(wanted * pacing::burst_seconds));
 }
 
-steady_ns median(std::vector<steady_ns> times) {
-  const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
-  std::nth_element(times.begin(), middle, times.end());
-  return *middle;
+// So that one late answer of ten is none of it.
+steady_ns ninetieth_percentile(std::span<steady_ns> times) {
+  const auto at = times.begin() + static_cast<std::ptrdiff_t>((times.size() - 1) * 9 / 10);
+  std::ranges::nth_element(times, at);
+  return *at;
 }
 
 }  // namespace
@@ -37,24 +38,27 @@ void pacing::slower(std::string_view why, steady_ns now) {
   if (halvings_ != 0 && now - halved_at_ < settle) return;
   halved_at_ = now;
   ++halvings_;
+  recent_count_ = 0;
   set_rate(rate_ / 2, now);
 }
 
 void pacing::answered(steady_ns took, steady_ns now) {
   if (!has_baseline()) {
     first_.push_back(took);
-    if (has_baseline()) baseline_ = median(first_);
+    if (has_baseline()) baseline_ = ninetieth_percentile(first_);
     return;
   }
-  recent_[recent_count_++ % recent_.size()] = took;
-  const std::size_t kept = std::min(recent_count_, recent_.size());
-  const steady_ns usual = median({recent_.begin(), recent_.begin() + static_cast<std::ptrdiff_t>(kept)});
+  recent_[recent_count_++ % window] = took;
+  if (halvings_ != 0 && recent_count_ < judged_from) return;
+  std::array<steady_ns, window> sorted = recent_;
+  const steady_ns usual = ninetieth_percentile(std::span(sorted).first(std::min(recent_count_, window)));
   // A baseline that was taken in a bad moment comes down; it never goes up, or our own load would become the norm.
-  if (usual < baseline_) baseline_ = usual;
-  if (static_cast<double>(usual) > static_cast<double>(baseline_) * slow_factor && usual > baseline_ + slow_slack) {
+  if (recent_count_ >= judged_from && usual < baseline_) baseline_ = usual;
+  if (recent_count_ >= judged_from && static_cast<double>(usual) > static_cast<double>(baseline_) * slow_factor &&
+      usual > baseline_ + slow_slack) {
     return slower("latency", now);
   }
-  if (short_of_memory_ || (halvings_ != 0 && now - halved_at_ < settle)) return;
+  if (short_of_memory_) return;
   set_rate(rate_ + wanted_ * step_share, now);
   if (rate_ >= wanted_) held_by_ = {};
 }

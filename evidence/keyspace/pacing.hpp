@@ -1,12 +1,12 @@
 // How fast a scan may go: a token bucket whose rate follows what the server shows (AIMD).
 //
-// The rate is halved when the server's answers to a lone PING become slow against its quiet baseline, when others have
-// more to do, when memory is short or evictions begin; it grows by a fraction of the wanted rate while nothing of that
-// is so. It begins at a tenth.
+// The rate is halved when the slower of the server's answers to lone PINGs (their 90th percentile: what others feel is
+// not the median) become slow against those of its quiet time, when others have more to do, when memory is short or
+// evictions begin; it grows by a fraction of the wanted rate while nothing of that is so. It begins at a tenth.
 //
-// Thread safety: none. Time is an argument. Invariants: (1) the rate stays in [slowest(), wanted]; (2) one bad spell
-// halves it once every `settle`, so that one late answer is not punished for all that were in flight; (3) commands in a
-// window of t never exceed wanted x t + burst. Sources: Chiu and Jain 1989 (AIMD). Cost: O(1).
+// Thread safety: none. Time is an argument. Invariants: (1) the rate stays in [slowest(), wanted]; (2) after it was
+// halved it is judged by answers that came since, and does not grow before; (3) commands in a window of t never exceed
+// wanted x t + burst. Sources: Chiu and Jain 1989 (AIMD). Cost: O(window).
 #pragma once
 
 #include <array>
@@ -32,18 +32,21 @@ class pacing {
  public:
   static constexpr double start_share = 0.1, slowest_share = 0.01, step_share = 0.02;
   static constexpr double slow_factor = 2.0;        // of the baseline
-  static constexpr steady_ns slow_slack = 500'000;  // and this much more: a baseline of 50 us is not doubled by noise
-  static constexpr steady_ns settle = 250'000'000;
+  static constexpr steady_ns slow_slack = 200'000;  // and this much more: a baseline of 50 us is not doubled by noise
+  static constexpr std::size_t window = 20, judged_from = 10;  // answers
+  static constexpr steady_ns settle = 250'000'000;             // between two halvings for other reasons
   static constexpr double memory_short = 0.95;                 // of maxmemory
   static constexpr double busy_factor = 2.0, busy_min = 2000;  // others' commands a second against the beginning
-  static constexpr std::size_t baseline_samples = 16;
+  static constexpr std::size_t baseline_samples = 32;
+  // Of the wanted rate, what may go out at once: the pauses between batches are even, not an interval of their own.
+  static constexpr double burst_seconds = 0.004;
 
   // wanted: commands a second.
   pacing(double wanted, steady_ns now);
 
   // 0 = go (the cost is taken), else how long to wait.
   [[nodiscard]] steady_ns ask(std::uint64_t commands, steady_ns now) noexcept;
-  // How long the server took for a lone PING. The first baseline_samples are the baseline.
+  // How long the server took for a lone PING. The first baseline_samples make the baseline.
   void answered(steady_ns took, steady_ns now);
   void loaded(const server_load& load, steady_ns now);
 
@@ -63,8 +66,8 @@ class pacing {
   limiter::rate_clock clock_;
   limiter::bucket bucket_;
   std::vector<steady_ns> first_;
-  std::array<steady_ns, 5> recent_{};
-  std::size_t recent_count_ = 0;
+  std::array<steady_ns, window> recent_{};
+  std::size_t recent_count_ = 0;  // since the baseline, or since it was halved
   steady_ns baseline_ = 0, halved_at_ = 0;
   std::optional<server_load> begin_, before_;
   bool short_of_memory_ = false;

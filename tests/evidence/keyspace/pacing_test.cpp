@@ -12,7 +12,7 @@ class paced : public testing::Test {
   paced() {
     while (!pace.has_baseline()) pace.answered(200 * us, now);
   }
-  void answer(steady_ns took, int times = 5) {
+  void answer(steady_ns took, int times = 10) {
     for (int i = 0; i < times; ++i) pace.answered(took, now += 100 * ms);
   }
   void settle() { answer(200 * us, 200); }
@@ -52,7 +52,7 @@ TEST_F(paced, LetsABatchLargerThanItsBurstThroughInItsTime) {
 TEST_F(paced, HalvesWhenAnswersBecomeSlow) {
   settle();
   answer(2 * ms);
-  EXPECT_LE(pace.rate(), 5000);
+  EXPECT_DOUBLE_EQ(pace.rate(), 5000);
   EXPECT_EQ(pace.held_by(), "latency");
   answer(2 * ms, 200);
   EXPECT_DOUBLE_EQ(pace.rate(), pace.slowest()) << "it never stops altogether";
@@ -60,16 +60,38 @@ TEST_F(paced, HalvesWhenAnswersBecomeSlow) {
   EXPECT_DOUBLE_EQ(pace.rate(), 10'000) << "and recovers";
 }
 
+TEST_F(paced, HalvesWhenATenthOfTheAnswersBecomesSlow) {
+  settle();
+  for (int i = 0; i < 30; ++i) pace.answered((i % 8 == 0 ? 2 * ms : 200 * us), now += 50 * ms);
+  EXPECT_EQ(pace.held_by(), "latency") << "their median is as it was";
+  EXPECT_LE(pace.rate(), 6000);
+}
+
 TEST_F(paced, IgnoresOneLateAnswer) {
   settle();
-  pace.answered(50 * ms, now += 100 * ms);
+  pace.answered(50 * ms, now += 50 * ms);
+  answer(200 * us, 30);
+  EXPECT_EQ(pace.halvings(), 0U);
   EXPECT_DOUBLE_EQ(pace.rate(), 10'000);
 }
 
-TEST_F(paced, HalvesOnceForOneBadSpell) {
+TEST_F(paced, TakesAFewHundredMicrosecondsMoreForNoise) {
   settle();
-  for (int i = 0; i < 20; ++i) pace.answered(5 * ms, now += ms);
-  EXPECT_DOUBLE_EQ(pace.rate(), 5000);
+  answer(390 * us, 100);
+  EXPECT_EQ(pace.halvings(), 0U) << "less than twice as long";
+  answer(450 * us, 10);
+  EXPECT_EQ(pace.halvings(), 1U);
+}
+
+TEST_F(paced, JudgesEachRateByTheAnswersThatCameUnderIt) {
+  settle();
+  answer(5 * ms, 3);
+  EXPECT_EQ(pace.halvings(), 1U);
+  answer(200 * us, 9);
+  EXPECT_DOUBLE_EQ(pace.rate(), 5000) << "it waits for enough of them";
+  answer(200 * us, 1);
+  EXPECT_GT(pace.rate(), 5000);
+  EXPECT_EQ(pace.halvings(), 1U) << "the slow ones were another rate's";
 }
 
 TEST_F(paced, DoesNotTakeItsOwnLoadForTheNorm) {
