@@ -90,7 +90,7 @@ void engine::state::take_posted() {
     for (session* s = sessions; s != nullptr;) {
       session* const next = s->next;
       if (s->hold == hold_reason::limit || s->hold == hold_reason::connection) {
-        if (s->in_flight == 0) s->out.append("-ERR shutting down\r\n");
+        if (s->in_flight == 0 && !is_amid_message(*s)) s->out.append("-ERR shutting down\r\n");
       }
       flush_stream(*s);
       if (!s->gone) close_session(*s, close_how::graceful);

@@ -158,6 +158,7 @@ struct engine::state {
 
   // --- local_replies.cpp: what the proxy answers itself
   void reply_locally(session& s, std::string_view line);
+  [[nodiscard]] static bool is_amid_message(const session& s) noexcept;
   [[nodiscard]] static bool wants_local_answer(const resp::command_spec& spec) noexcept;
   [[nodiscard]] bool answer_locally(session& s, const resp::command_spec& spec, const resp::request& request);
   void hold_session(session& s, hold_reason why);

@@ -24,14 +24,24 @@ void engine::state::deliver(session& s, std::string_view bytes) {
   if (s.own != nullptr && s.current == s.own && s.out.size() > bounds::session_out_high) set_reading(*s.own, false);
 }
 
+// Whether part of what answers none of its commands went out: a push, or RESP2's message. Nothing else may follow
+// before the rest of it.
+bool engine::state::is_amid_message(const session& s) noexcept {
+  if (s.own == nullptr || s.own->unframed || s.own->at != upstream_connection::phase::ready) return false;
+  if (s.own->framer.idle()) return false;
+  if (s.own->framer.is_push() || s.own->nothing_is_due()) return true;
+  const slot& front = s.own->line.front();  // asked since; its own reply would have marked it
+  return (front.kind == slot_kind::reply || front.kind == slot_kind::subscribe) && (front.flags & slot::begun) == 0;
+}
+
 void engine::state::reply_locally(session& s, std::string_view line) {
   if (s.replies != reply_mode::on) {
     if (s.replies == reply_mode::skip_next) s.replies = reply_mode::on;
     return;
   }
   if (s.in_flight == 0) {
-    deliver(s, line);
-    return;
+    if (!is_amid_message(s)) return deliver(s, line);
+    s.current = s.own;
   }
   s.local.append(line);
   slot item;

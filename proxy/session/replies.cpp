@@ -46,7 +46,7 @@ void engine::state::upstream_received(upstream_connection& c, std::string_view b
     push_follows = bytes.starts_with(">2\r\n$10\r\ninvalidate");
 
     session* to = nullptr;
-    if (c.framer.is_push() || c.line.empty()) {
+    if (c.framer.is_push() || c.nothing_is_due()) {
       to = c.owner;
     } else {
       slot& front = c.line.front();
@@ -75,7 +75,7 @@ void engine::state::upstream_received(upstream_connection& c, std::string_view b
       if (c.io == nullptr) return;
       continue;
     }
-    if (c.line.empty()) {
+    if (c.nothing_is_due()) {
       unsolicited(c);
       if (c.io == nullptr) return;
       continue;
@@ -377,6 +377,8 @@ void engine::state::desynchronised(upstream_connection& c, std::string_view why)
 void engine::state::upstream_ended(upstream_connection& c, std::string_view why) {
   (void)why;
   const bool was_serving = c.at == phase::ready;
+  const session* const amid_message =
+      c.owner != nullptr && c.owner->own == &c && is_amid_message(*c.owner) ? c.owner : nullptr;
   if (was_serving && !c.retiring && c.line.size() > 0)
     stats.upstream_errors.add(static_cast<std::uint64_t>(upstream_error::lost));
   if (!was_serving) stats.upstream_errors.add(static_cast<std::uint64_t>(upstream_error::connect));
@@ -405,8 +407,8 @@ void engine::state::upstream_ended(upstream_connection& c, std::string_view why)
     if (s == nullptr) continue;
     if ((item.flags & slot::blocking) != 0 && s->blocking_in_flight > 0) --s->blocking_in_flight;
     if (!s->gone) {
-      if ((item.flags & slot::begun) != 0) {
-        close_session(*s, close_how::reset);  // half a reply went out: nothing true can follow it
+      if ((item.flags & slot::begun) != 0 || s == amid_message) {
+        close_session(*s, close_how::reset);  // half a frame went out: nothing true can follow it
       } else if (item.kind == slot_kind::local) {
         deliver(*s, s->local.view().substr(0, item.extra));
         s->local.consume(std::min<std::size_t>(item.extra, s->local.size()));

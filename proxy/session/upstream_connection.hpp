@@ -60,6 +60,9 @@ class upstream_connection : public stream {
   std::size_t rtt_slots_left = 0;  // replies until that one's
   std::uint32_t failures = 0;      // connects that failed in a row
   std::vector<session*> waiting;   // sessions that hold until it is ready or has room
+
+  // What the proxy answers itself stands in front only until the message that has begun before it is complete.
+  [[nodiscard]] bool nothing_is_due() noexcept { return line.empty() || line.front().kind == slot_kind::local; }
 };
 
 }  // namespace tidegate::session

@@ -73,40 +73,90 @@ void customer::connect() {
   sent_ = 0;
   due_.clear();
   item_ = at_ = 0;
-  in_error_ = chosen_ = half_closed_ = doubtful_ = false;
+  in_error_ = chosen_ = half_closed_ = doubtful_ = resp3_ = false;
   head_.clear();
   stored_.reset();
   heard_.clear();
+  if (!how_.version.empty() && dice_.one_in(2)) say_hello(true);
   if (number_ % 4 != 0) {
     say({"SELECT", std::to_string(number_ % 4)}, exactly("SELECT", ok));
   }
   if (listener_) listen();
 }
 
-void customer::say(std::initializer_list<std::string_view> words, expectation what) {
-  out_ += command(words);
+void customer::expect(expectation what) {
+  what.resp3 = resp3_;
   due_.push_back(std::move(what));
   ++told_.sent;
 }
 
+void customer::say(std::initializer_list<std::string_view> words, expectation what) {
+  out_ += command(words);
+  expect(std::move(what));
+}
+
+void customer::say_hello(bool resp3) {
+  const auto pair = [](answer& to, std::string_view name, std::string_view text) { to.bulk(name).bulk(text); };
+  resp3_ = resp3;
+  answer before, behind;
+  before.text(resp3 ? "%7\r\n" : "*14\r\n");
+  pair(before, "server", "redis");
+  pair(before, "version", how_.version);
+  before.bulk("proto").text(resp3 ? ":3\r\n" : ":2\r\n").bulk("id");
+  pair(behind, "mode", "standalone");
+  pair(behind, "role", "master");
+  behind.bulk("modules").text("*0\r\n");
+  expectation what = exactly("HELLO", std::move(before));
+  what.items.push_back({item::what::integer, {}, 0});
+  what.items.push_back({item::what::literal, std::move(behind), 0});
+  say({"HELLO", resp3 ? "3" : "2"}, std::move(what));
+  ++told_.hellos;
+}
+
+void customer::say_value_to(const std::string& key, std::uint64_t number, std::size_t bytes) {
+  out_ += "*5\r\n";
+  append_bulk(out_, "SET");
+  append_bulk(out_, key);
+  append_bulk(out_, make_value(key, number, bytes));
+  append_bulk(out_, "EX");
+  append_bulk(out_, "60");
+}
+
 void customer::say_values() {
   const std::size_t index = dice_.below(keys);
-  const std::uint64_t number = ++serial_;
-  const std::size_t bytes = some_size(index);
-  const value stored = make_value(key(index), number, bytes);
   expectation what = exactly("SET", ok);
   what.then = expectation::effect::stores;
   what.key = index;
-  what.number = number;
-  what.bytes = bytes;
-  out_ += "*5\r\n";
-  append_bulk(out_, "SET");
-  append_bulk(out_, key(index));
-  append_bulk(out_, stored);
-  append_bulk(out_, "EX");
-  append_bulk(out_, "60");
-  due_.push_back(std::move(what));
-  ++told_.sent;
+  what.number = ++serial_;
+  what.bytes = some_size(index);
+  say_value_to(key(index), what.number, what.bytes);
+  expect(std::move(what));
+}
+
+void customer::say_refused() {
+  expectation what = exactly("SET", ok);
+  what.then = expectation::effect::is_refused;
+  say_value_to(name_ + "/refused", ++serial_, some_size(1));
+  expect(std::move(what));
+}
+
+void customer::say_echo() {
+  const value text = make_value(name_ + "/e", ++serial_, some_size(1));
+  out_ += "*2\r\n";
+  append_bulk(out_, "ECHO");
+  append_bulk(out_, text);
+  expect(exactly("ECHO", answer().bulk(text)));
+}
+
+void customer::say_message() {
+  if (how_.customers < 10) return;
+  const std::uint64_t to = dice_.below(how_.customers / 10) * 10 + 9;
+  const value message = make_value(name_ + ">" + std::to_string(to), ++serial_, dice_.below(400));
+  out_ += "*3\r\n";
+  append_bulk(out_, "PUBLISH");
+  append_bulk(out_, "ch/" + std::to_string(to));
+  append_bulk(out_, message);
+  expect({{{item::what::integer, {}, 0}}, {}, expectation::effect::none, 0, 0, 0, "PUBLISH"});
 }
 
 void customer::say_stored() {
@@ -128,28 +178,22 @@ void customer::say_transaction() {
   const std::size_t index = 1 + dice_.below(keys - 1);
   const std::uint64_t number = ++serial_;
   const std::size_t bytes = dice_.below(300);
-  const value stored = make_value(key(index), number, bytes);
+  const bool is_refused = dice_.below(100) < how_.refused_percent;
   const std::string mark = name_ + "-exec-" + std::to_string(number);
-  std::string set = "*3\r\n";
-  append_bulk(set, "SET");
-  append_bulk(set, key(index));
-  append_bulk(set, stored);
-
   say({"MULTI"}, exactly("MULTI", ok));
-  out_ += set;
+  say_value_to(is_refused ? name_ + "/refused" : key(index), number, bytes);
   expectation first = exactly("SET in MULTI", "+QUEUED\r\n");
   first.otherwise = exactly("", ok).items;
-  due_.push_back(std::move(first));
+  expect(std::move(first));
   expectation second = exactly("ECHO in MULTI", "+QUEUED\r\n");
   second.otherwise = exactly("", answer().bulk(mark)).items;
   say({"ECHO", mark}, std::move(second));
   expectation third = exactly("EXEC", answer().text("*2\r\n+OK\r\n").bulk(mark));
-  third.then = expectation::effect::executes;
+  third.then = is_refused ? expectation::effect::is_refused : expectation::effect::executes;
   third.key = index;
   third.number = number;
   third.bytes = bytes;
   say({"EXEC"}, std::move(third));
-  ++told_.sent;
 }
 
 void customer::say_blocking() {
@@ -171,7 +215,7 @@ void customer::say_script() {
 void customer::listen() {
   const std::string channel = "ch/" + std::to_string(number_);
   say({"SUBSCRIBE", channel},
-      exactly("SUBSCRIBE", answer().text("*3\r\n").bulk("subscribe").bulk(channel).text(":1\r\n")));
+      exactly("SUBSCRIBE", answer().text(resp3_ ? ">3\r\n" : "*3\r\n").bulk("subscribe").bulk(channel).text(":1\r\n")));
 }
 
 // Goes, in one of the ways in which clients go.
@@ -199,6 +243,7 @@ void customer::leave() {
 
 void customer::forget_connection() {
   connection_.reset();
+  told_.unanswered += due_.size();
   due_.clear();
   out_.clear();
   sent_ = 0;
@@ -209,67 +254,34 @@ void customer::speak() {
     if (due_.empty() && dice_.one_in(400)) {
       const std::string channel = "ch/" + std::to_string(number_);
       say({"UNSUBSCRIBE", channel},
-          exactly("UNSUBSCRIBE", answer().text("*3\r\n").bulk("unsubscribe").bulk(channel).text(":0\r\n")));
+          exactly("UNSUBSCRIBE",
+                  answer().text(resp3_ ? ">3\r\n" : "*3\r\n").bulk("unsubscribe").bulk(channel).text(":0\r\n")));
       say({"ECHO", name_}, exactly("ECHO", answer().bulk(name_)));
       listen();
+    } else if (resp3_ && dice_.one_in(40)) {
+      // Ordinary commands between the messages, which RESP2 forbids.
+      say({"ECHO", name_}, exactly("ECHO", answer().bulk(name_)));
     }
     return;
   }
   std::size_t count = 1 + dice_.below(dice_.one_in(6) ? how_.pipeline_max : 24);
-  while (count-- > 0 && due_.size() < how_.pipeline_max && out_.size() < (std::size_t{24} << 20)) {
-    switch (dice_.below(40)) {
-      case 0:
-        say_transaction();
-        break;
-      case 1:
-        if (dice_.one_in(4)) say_blocking();
-        break;
-      case 2:
-        say_script();
-        break;
-      case 3: {
-        if (how_.customers < 10) break;
-        const std::uint64_t to = dice_.below(how_.customers / 10) * 10 + 9;
-        const value message = make_value(name_ + ">" + std::to_string(to), ++serial_, dice_.below(400));
-        out_ += "*3\r\n";
-        append_bulk(out_, "PUBLISH");
-        append_bulk(out_, "ch/" + std::to_string(to));
-        append_bulk(out_, message);
-        due_.push_back({{{item::what::integer, {}, 0}}, {}, expectation::effect::none, 0, 0, 0, "PUBLISH"});
-        ++told_.sent;
-        break;
-      }
-      case 4:
-      case 5:
-      case 6:
-      case 7:
-      case 8:
-      case 9: {
-        const value text = make_value(name_ + "/e", ++serial_, some_size(1));
-        out_ += "*2\r\n";
-        append_bulk(out_, "ECHO");
-        append_bulk(out_, text);
-        due_.push_back(exactly("ECHO", answer().bulk(text)));
-        ++told_.sent;
-        break;
-      }
-      case 10:
-      case 11:
-      case 12:
-      case 13:
-      case 14:
-      case 15:
-      case 16:
-      case 17:
-      case 18:
-      case 19:
-        say_values();
-        break;
-      default:
-        say_stored();
-        break;
-    }
+  while (count-- > 0 && due_.size() < how_.pipeline_max && out_.size() < (std::size_t{24} << 20)) say_one();
+}
+
+void customer::say_one() {
+  if (dice_.below(100) < how_.refused_percent) return say_refused();
+  if (!how_.version.empty() && dice_.one_in(1000)) return say_hello(!resp3_);
+  const std::uint64_t number = dice_.below(40);
+  if (number == 0) return say_transaction();
+  if (number == 1) {
+    if (dice_.one_in(4)) say_blocking();
+    return;
   }
+  if (number == 2) return say_script();
+  if (number == 3) return say_message();
+  if (number < 10) return say_echo();
+  if (number < 20) return say_values();
+  say_stored();
 }
 
 void customer::write_some() {

@@ -29,10 +29,12 @@ namespace tidegate::torture {
 struct manners {
   traffic::place plain, tls;
   bool has_tls = false;
-  bool leaves = false;   // resets, half-closes, goes in the middle of a command
-  bool losses = false;   // connections are cut and the server may be away: errors and ends are allowed
-  bool amnesia = false;  // … and what it held may be gone
-  bool rejects = false;  // a limit rejects SETs
+  bool leaves = false;           // resets, half-closes, goes in the middle of a command
+  bool losses = false;           // connections are cut and the server may be away: errors and ends are allowed
+  bool amnesia = false;          // … and what it held may be gone
+  bool rejects = false;          // a limit rejects SETs
+  unsigned refused_percent = 0;  // of what is said: SETs of keys that a limit lets through hardly ever
+  std::string version;           // the server's, which HELLO tells; without one nobody says HELLO
   std::size_t pipeline_max = 512;
   std::size_t value_bytes_max = 8 << 20;
   std::uint32_t customers = 0;
@@ -41,6 +43,9 @@ struct manners {
 struct report {
   std::uint64_t sent = 0, right = 0, rejected = 0, lost = 0, closed = 0, forgotten = 0, messages = 0, connections = 0;
   std::uint64_t bytes = 0, in_doubt = 0;
+  std::uint64_t refused = 0, passed = 0;  // of the SETs that a limit lets through hardly ever
+  std::uint64_t unanswered = 0;           // replies that were due when their connection ended
+  std::uint64_t hellos = 0;
   std::vector<std::string> wrong;
 };
 
@@ -68,11 +73,12 @@ class customer {
   struct expectation {
     std::vector<item> items;
     std::vector<item> otherwise;  // inside a MULTI that failed it runs by itself
-    enum class effect : std::uint8_t { none, stores, executes, takes } then = effect::none;
+    enum class effect : std::uint8_t { none, stores, executes, takes, is_refused } then = effect::none;
     std::size_t key = 0;
     std::uint64_t number = 0;
     std::size_t bytes = 0;
     std::string name;
+    bool resp3 = false;  // what its reply is written in; expect() sets it
   };
   struct memory {
     enum class state : std::uint8_t { absent, known, in_doubt } how = state::in_doubt;
@@ -83,7 +89,14 @@ class customer {
   // --- speaking
   void connect();
   void speak();
+  void expect(expectation what);
   void say(std::initializer_list<std::string_view> words, expectation what);
+  void say_one();
+  void say_hello(bool resp3);
+  void say_value_to(const std::string& key, std::uint64_t number, std::size_t bytes);
+  void say_refused();
+  void say_echo();
+  void say_message();
   void say_values();
   void say_stored();
   void say_transaction();
@@ -106,6 +119,8 @@ class customer {
   void finish_reply();
   void judge_error(const std::string& line);
   [[nodiscard]] bool judge_heard();
+  [[nodiscard]] bool judge_heard_reply();
+  [[nodiscard]] bool may_be_rejected(const expectation& what) const;
   void ended();
   void fail(const std::string& why);
 
@@ -114,7 +129,7 @@ class customer {
   report& told_;
   traffic::dice dice_;
   std::string name_;
-  bool listener_ = false, half_closed_ = false, failed_ = false, doubtful_ = false;
+  bool listener_ = false, half_closed_ = false, failed_ = false, doubtful_ = false, resp3_ = false;
   std::optional<traffic::link> connection_;
   std::chrono::steady_clock::time_point connect_at_{};
   std::string out_;

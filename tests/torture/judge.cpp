@@ -88,7 +88,7 @@ bool customer::begin_item() {
     stored_ = one.exact;
     return true;
   }
-  const std::string nil = "$-1\r\n";
+  const std::string_view nil = what.resp3 ? "_\r\n" : "$-1\r\n";
   const memory& held = memory_[one.key];
   const bool is_nil = head_.starts_with(nil.substr(0, 2));
   if (held.how == memory::state::known && (!is_nil || !how_.amnesia)) {
@@ -145,8 +145,9 @@ std::size_t customer::judge_some(std::string_view bytes) {
       return 1;
     }
     // Its item went with the server, or with the connection that brought it.
-    if (what.then == expectation::effect::takes && (doubtful_ || how_.amnesia) && head_ == "*-") {
-      what.items[0].exact = answer().text("*-1\r\n");
+    const std::string_view none = what.resp3 ? "_\r\n" : "*-1\r\n";
+    if (what.then == expectation::effect::takes && (doubtful_ || how_.amnesia) && none.starts_with(head_)) {
+      what.items[0].exact = answer().text(none);
     }
     if (!begin_item()) return 1;
     if (failed_) return 1;
@@ -181,9 +182,17 @@ void customer::finish_reply() {
   if (what.then == expectation::effect::stores || what.then == expectation::effect::executes) {
     memory_[what.key] = {memory::state::known, what.number, what.bytes};
   }
+  if (what.then == expectation::effect::is_refused) ++told_.passed;
   ++told_.right;
   item_ = 0;
   due_.pop_front();
+}
+
+bool customer::may_be_rejected(const expectation& what) const {
+  if (what.then == expectation::effect::is_refused) return true;
+  if (!how_.rejects) return false;
+  return what.then == expectation::effect::stores || what.then == expectation::effect::executes ||
+         (doubtful_ && what.name == "SET in MULTI");
 }
 
 void customer::judge_error(const std::string& line) {
@@ -191,8 +200,11 @@ void customer::judge_error(const std::string& line) {
   const auto says = [&](std::string_view text) { return line.find(text) != line.npos; };
   in_error_ = false;
   item_ = 0;
-  if (how_.rejects && (says("THROTTLED") || (what.then == expectation::effect::executes && says("EXECABORT")))) {
+  if (may_be_rejected(what) &&
+      line.starts_with(what.name == "EXEC" ? "-EXECABORT Transaction discarded because of: THROTTLED rule="
+                                           : "-THROTTLED rule=")) {
     ++told_.rejected;
+    if (what.then == expectation::effect::is_refused && says("rule=hardly ")) ++told_.refused;
     ++told_.right;
     due_.pop_front();
     return;
@@ -204,37 +216,49 @@ void customer::judge_error(const std::string& line) {
   ++told_.lost;
   doubtful_ = true;
   if (what.then != expectation::effect::none) memory_[what.key].how = memory::state::in_doubt;
-  if (what.name == "SELECT" && !failed_) {
-    // Its keys would be another db's.
-    forget_connection();
-    return;
-  }
+  // The keys of what follows would be another db's, its replies written in another protocol.
+  const bool leads_astray = what.name == "SELECT" || what.name == "HELLO";
   due_.pop_front();
+  if (leads_astray) forget_connection();
+}
+
+// What a listener asked for. True: there may be more.
+bool customer::judge_heard_reply() {
+  if (head_.starts_with('-') && how_.losses) {
+    // Refused, and closed behind it.
+    head_.clear();
+    return false;
+  }
+  std::size_t at = 0;
+  for (const item& one : due_.front().items) {
+    const std::string_view rest = std::string_view(head_).substr(at);
+    if (one.kind == item::what::integer) {
+      const std::size_t end = rest.find('\n');
+      if (end == rest.npos) return false;
+      if (rest[0] != ':') fail("no number: " + printable(rest));
+      at += end + 1;
+      continue;
+    }
+    const std::size_t count = std::min(rest.size(), one.exact.size());
+    if (one.exact.agree(0, rest.substr(0, count)) != count) {
+      fail("wanted " + printable(one.exact.excerpt()) + ", heard " + printable(rest));
+      return false;
+    }
+    if (count < one.exact.size()) return false;
+    at += count;
+  }
+  head_.erase(0, at);
+  finish_reply();
+  return !head_.empty();
 }
 
 // A listener hears messages at any time, and what it asked for in between; all of it is short. True: there may be more.
 bool customer::judge_heard() {
-  const std::string channel = "ch/" + std::to_string(number_);
-  if (!due_.empty() && !head_.starts_with("*3\r\n$7\r\nmessage")) {
-    const answer& wanted = due_.front().items[0].exact;
-    const std::size_t count = std::min(head_.size(), wanted.size());
-    if (head_.starts_with('-') && how_.losses) {
-      // Refused, and closed behind it.
-      head_.clear();
-      return false;
-    }
-    if (wanted.agree(0, std::string_view(head_).substr(0, count)) != count) {
-      fail("wanted " + printable(wanted.excerpt()) + ", heard " + printable(head_));
-      return false;
-    }
-    if (count < wanted.size()) return false;
-    head_.erase(0, count);
-    finish_reply();
-    return !head_.empty();
-  }
-  std::string begins = "*3\r\n";
+  std::string begins = resp3_ ? ">3\r\n" : "*3\r\n";  // a listener stays with the protocol that it began with
   append_bulk(begins, "message");
-  append_bulk(begins, channel);
+  if (!due_.empty() && head_.size() < begins.size() && begins.starts_with(head_)) return false;
+  if (!due_.empty() && !head_.starts_with(begins)) return judge_heard_reply();
+  append_bulk(begins, "ch/" + std::to_string(number_));
   const std::size_t count = std::min(begins.size(), head_.size());
   if (head_.compare(0, count, begins, 0, count) != 0) {
     if (!(how_.losses && head_.starts_with('-'))) fail("heard what is not for it: " + printable(head_));

@@ -42,6 +42,9 @@ void read_arguments(CLI::App& app, options& chosen) {
   app.add_flag("--losses", chosen.how.losses, "errors of lost connections, and ends, are allowed");
   app.add_flag("--amnesia", chosen.how.amnesia, "the server may forget");
   app.add_flag("--rejects", chosen.how.rejects, "a limit rejects SETs");
+  app.add_option("--refused", chosen.how.refused_percent,
+                 "percent of what is said: SETs of */refused, which a limit `hardly` lets through");
+  app.add_option("--version", chosen.how.version, "of the server: makes customers say HELLO, half of them in RESP3");
 }
 
 void turn(std::vector<std::unique_ptr<customer>>& all, bool talk, std::vector<pollfd>& waiting) {
@@ -87,6 +90,10 @@ nlohmann::json run(options& chosen) {
           {"closed", told.closed},
           {"forgotten", told.forgotten},
           {"in_doubt", told.in_doubt},
+          {"refused", told.refused},
+          {"passed", told.passed},
+          {"unanswered", told.unanswered},
+          {"hellos", told.hellos},
           {"messages", told.messages},
           {"connections", told.connections},
           {"bytes", told.bytes},
