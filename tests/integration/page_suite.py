@@ -197,6 +197,14 @@ class the_page(page_case):
         self.assertIn("85 % within a quarter of an hour", self.browser.text("#alerts"))
         self.assertIn("5 min", self.browser.text("#table_memory"))
 
+    def test_says_no_more_digits_than_a_forecast_has(self):
+        beyond = {**FORECAST, "if_it_goes_on": {"peak_bytes": 3 << 30, "peak_percent": 4760.4}}
+        self.stand_in.answers["/api/v1/forecast"] = {**beyond, "seconds_to": {"70": 95, "85": 700, "100": None}}
+        self.open()
+        wait_until(lambda: "over 1,000 % if it goes on" in self.browser.text("#plot_memory_words"), what="the words")
+        self.assertIn("1.6 min", self.browser.text("#table_memory"))
+        self.assertIn("12 min", self.browser.text("#table_memory"))
+
     def test_says_so_when_the_proxy_is_gone_and_when_it_is_back(self):
         self.open()
         held = self.stand_in.answers

@@ -136,8 +136,14 @@ export function percent_text(part, whole) {
   return whole > 0 ? `${(100 * part / whole).toFixed(1)} %` : "–";
 }
 
+// Beyond a multiple of all there is, more digits tell nothing.
+export function share_text(percent) {
+  return percent > 1000 ? "over 1,000 %" : `${percent.toFixed(1)} %`;
+}
+
 export function seconds_text(seconds) {
   if (seconds === null || seconds === undefined) return "never";
   if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (seconds < 600) return `${Math.round(seconds / 6) / 10} min`;
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 360) / 10} h`;
 }

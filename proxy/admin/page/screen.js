@@ -2,7 +2,7 @@
 
 import { lift_cap, read, read_if_there } from "./caps.js";
 import { memory_plot, time_plot, ttl_plot } from "./charts.js";
-import { bytes_text, gathered, history, number_text, percent_text, seconds_text, stacked } from "./rates.js";
+import { bytes_text, gathered, history, number_text, percent_text, seconds_text, share_text, stacked } from "./rates.js";
 import { update_rows, update_table } from "./tables.js";
 import { on_change, open_writer, refresh_writer } from "./writer.js";
 
@@ -49,7 +49,7 @@ function show_figures(now, clients, patterns) {
   const level = used !== null && most ? used / most : 0;
   element("figure_memory").className = level >= 0.85 ? "bad" : level >= 0.7 ? "warn" : "";
   const guess = forecast && forecast.known;
-  put("figure_forecast", guess && forecast.peak_percent !== null ? `${forecast.peak_percent.toFixed(1)} %` : "–");
+  put("figure_forecast", guess && forecast.peak_percent !== null ? share_text(forecast.peak_percent) : "–");
   put("figure_forecast_note", guess ? "peak of what is being written" : forecast && forecast.why_unknown || "not known yet");
   put("figure_writes", `${number_text(sum(clients, "writes"))}/s`);
   put("figure_writes_note", `${number_text([...clients.values()].filter((rate) => rate.writes > 0).length)} clients write`);
@@ -217,9 +217,9 @@ function show_memory(now) {
   if (forecast && forecast.known && last && forecast.peak_percent !== null) {
     const peak_in = Math.max(1, (Date.parse(forecast.peak_at) || Number(forecast.peak_at) || now.at) / 1000 - now.at / 1000);
     guess.push({ in_seconds: 0, percent: last.percent }, { in_seconds: peak_in, percent: forecast.peak_percent });
-    words = `Forecast: a peak of ${forecast.peak_percent.toFixed(1)} % in ${seconds_text(peak_in)}`;
-    if (forecast.if_it_goes_on) words += `; ${forecast.if_it_goes_on.peak_percent.toFixed(1)} % if it goes on`;
-    if (forecast.if_it_stops_now) words += `, ${forecast.if_it_stops_now.peak_percent.toFixed(1)} % if it stops now`;
+    words = `Forecast: a peak of ${share_text(forecast.peak_percent)} in ${seconds_text(peak_in)}`;
+    if (forecast.if_it_goes_on) words += `; ${share_text(forecast.if_it_goes_on.peak_percent)} if it goes on`;
+    if (forecast.if_it_stops_now) words += `, ${share_text(forecast.if_it_stops_now.peak_percent)} if it stops now`;
     words += ".";
   } else if (forecast && forecast.why_unknown) {
     words = `The forecast is not known yet: ${forecast.why_unknown}.`;
