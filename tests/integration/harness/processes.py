@@ -47,7 +47,7 @@ def free_port(host="127.0.0.1"):
             return port
 
 
-def wait_until(true, seconds=START_SECONDS_MAX, what="a condition"):
+def wait_until(true, seconds=START_SECONDS_MAX, what="a condition", every=0.01):
     """Polls, because what is waited for lives in another process; returns the first true value."""
     deadline = time.monotonic() + seconds
     while True:
@@ -56,7 +56,7 @@ def wait_until(true, seconds=START_SECONDS_MAX, what="a condition"):
             return value
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not come true within {seconds} s")
-        time.sleep(0.01)
+        time.sleep(every)
 
 
 def _die_with_parent():
