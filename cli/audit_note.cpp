@@ -1,13 +1,12 @@
 #include "cli/audit_note.hpp"
 
-#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "cli/admin_client.hpp"
 
 namespace tidegate::cli {
 
-void note_change(const std::string& config_path, const std::string& what, const std::string& detail) {
+std::string note_change(const std::string& config_path, const std::string& what, const std::string& detail) {
   const nlohmann::ordered_json told{{"what", what}, {"detail", detail}};
   std::string why;
   if (const auto client = admin_client::open(config_path); !client) {
@@ -17,7 +16,7 @@ void note_change(const std::string& config_path, const std::string& what, const 
              !done) {
     why = done.error().text;
   }
-  if (!why.empty()) std::cerr << "tidegate: the proxy's audit log does not have it: " << why << '\n';
+  return why;
 }
 
 }  // namespace tidegate::cli

@@ -232,9 +232,22 @@ int verify(const server_target& target, mend_request request, stop_request& stop
 }
 
 // Through the proxy it is a change of the proxy's, whose audit log shall have it.
-void note_fix(const fix_options& how, const server_target& target, const std::string& detail) {
-  if (target.through_proxy) note_change(how.server.config_path, "ttl fix", target.name + ": " + detail);
-}
+class audit_note {
+ public:
+  audit_note(const fix_options& how, const server_target& target) : how_(how), target_(target) {}
+  void write(const std::string& detail) {
+    if (!target_.through_proxy) return;
+    std::string why = note_change(how_.server.config_path, "ttl fix", target_.name + ": " + detail);
+    // Nobody wants to read at the end what was said at the beginning.
+    if (!why.empty() && why != said_) std::cerr << "tidegate: the proxy's audit log does not have it: " << why << '\n';
+    said_ = std::move(why);
+  }
+
+ private:
+  const fix_options& how_;
+  const server_target& target_;
+  std::string said_;
+};
 
 std::string beginning_of(const mend_request& request, const std::optional<keyspace::plan>& plan) {
   std::string text = request.from ? "goes on" : "begins";
@@ -256,16 +269,17 @@ int mend_now(const fix_options& how, const server_target& target, mend_request r
     request.state_path = std::move(*path);
   }
   request.from = state_to_go_on_from(request.state_path, digest, how.resume);
-  note_fix(how, target, beginning_of(request, plan));
+  audit_note audit(how, target);
+  audit.write(beginning_of(request, plan));
   stop_request stop;
   const auto found = mend_keys(target, request, stop);
   if (!found) {
-    note_fix(how, target, "failed: " + found.error());
+    audit.write("failed: " + found.error());
     return fail({found.error()});
   }
-  note_fix(how, target,
-           (found->end == walk_end::finished ? "finished" : "ended early") + std::string(": ") + grouped(found->given) +
-               " keys given a TTL, " + grouped(found->cut) + " cut, of " + grouped(found->looked_at) + " looked at");
+  audit.write((found->end == walk_end::finished ? "finished" : "ended early") + std::string(": ") +
+              grouped(found->given) + " keys given a TTL, " + grouped(found->cut) + " cut, of " +
+              grouped(found->looked_at) + " looked at");
   if (how.format == "json") {
     print_json(mended_json(*found, request.rules, target.name, false));
   } else {
