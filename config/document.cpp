@@ -219,6 +219,8 @@ syntax_mistake explain(const YAML::Exception& error, std::string_view yaml) {
   const std::string_view culprit = line_at(yaml, line);
   const auto indent = culprit.substr(0, culprit.find_first_not_of(" \t"));
   std::string text = "not valid YAML: " + error.msg;
+  // It repeats the byte that it calls an unknown escape: a control character, or the first of a longer one.
+  std::ranges::replace_if(text, [](char c) { return c < ' ' || c > '~'; }, '?');
   if (indent.find('\t') != std::string_view::npos) {
     text += "; indent with spaces, not with a tab";
   } else if (culprit.find("${") != std::string_view::npos) {

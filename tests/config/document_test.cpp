@@ -52,6 +52,15 @@ TEST(Document, BoundsTheText) {
   EXPECT_FALSE(parse_document(std::string(text_bytes_max + 1, '#')).has_value());
 }
 
+TEST(Document, TellsOfAnUnknownEscapeInPrintableWords) {
+  for (const std::string escaped : {"\r", "\x1f", "\x7f", "\xc3\xa9", "y"}) {
+    const auto parsed = parse_document("a: \"1\\" + escaped + "\"\n");
+    ASSERT_FALSE(parsed.has_value());
+    EXPECT_NE(parsed.error().text.find("unknown escape character"), std::string::npos) << parsed.error().text;
+    for (const char c : parsed.error().text) EXPECT_TRUE(c >= ' ' && c <= '~') << static_cast<int>(c);
+  }
+}
+
 TEST(Document, AnEmptyTextHasNoRoot) {
   for (const char* text : {"", "\n\n", "# a\n"}) {
     const auto parsed = parse_document(text);

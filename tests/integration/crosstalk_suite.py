@@ -193,5 +193,6 @@ class crosstalk(unittest.TestCase):
     def with_a_sanitizer(self, name):
         if name not in os.environ:
             self.skipTest(f"{name} names no binary")
-        self.in_peace("multiplex", 1_000_000, os.environ[name])
-        self.under_chaos("multiplex", 1_000_000, os.environ[name])
+        for pooling in ("multiplex", "session"):
+            self.in_peace(pooling, 500_000, os.environ[name])
+            self.under_chaos(pooling, 500_000, os.environ[name])

@@ -222,7 +222,8 @@ void customer::listen() {
 void customer::leave() {
   switch (dice_.below(4)) {
     case 0:
-      // Who is blocked when it finishes is taken for gone: that is not the case here.
+      // Who is blocked or subscribed when it finishes is taken for gone, with all that it is owed.
+      if (listener_ && !due_.empty()) return;
       if (std::ranges::any_of(due_, [](const expectation& one) { return one.then == expectation::effect::takes; }))
         return;
       connection_->half_close();
