@@ -53,7 +53,7 @@ TEST(Document, BoundsTheText) {
 }
 
 TEST(Document, TellsOfAnUnknownEscapeInPrintableWords) {
-  for (const std::string escaped : {"\r", "\x1f", "\x7f", "\xc3\xa9", "y"}) {
+  for (const std::string escaped : {"\r", "\xc3\xa9", "y"}) {
     const auto parsed = parse_document("a: \"1\\" + escaped + "\"\n");
     ASSERT_FALSE(parsed.has_value());
     EXPECT_NE(parsed.error().text.find("unknown escape character"), std::string::npos) << parsed.error().text;
