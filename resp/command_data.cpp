@@ -3,6 +3,7 @@
 #include <array>
 #include <type_traits>
 
+#include "resp/answer_rules.hpp"
 #include "resp/command_rows.hpp"
 #include "resp/command_rows_collections.hpp"
 #include "resp/command_rows_server.hpp"
@@ -40,10 +41,27 @@ constexpr auto table =
            rows::sorted_set_rows, rows::hash_rows, rows::stream_rows, rows::connection_rows, rows::pubsub_rows,
            rows::transaction_rows, rows::script_rows, rows::cluster_rows, rows::server_rows, rows::operator_rows);
 
+static_assert(std::ranges::all_of(answer_rules,
+                                  [](const answer_rule& rule) {
+                                    return std::ranges::count(table, rule.name, &command_spec::name) == 1 &&
+                                           std::ranges::count(answer_rules, rule.name, &answer_rule::name) == 1;
+                                  }),
+              "each answer rule is about a command of the table, and the only one about it");
+
+constexpr auto table_with_answers = [] {
+  auto ruled = table;
+  for (const answer_rule& rule : answer_rules) {
+    command_spec& spec = *std::ranges::find(ruled, rule.name, &command_spec::name);
+    spec.answers = rule.answers;
+    spec.multi = rule.multi;
+  }
+  return ruled;
+}();
+
 }  // namespace
 
 std::span<const command_spec> builtin_commands() noexcept {
-  return table;
+  return table_with_answers;
 }
 
 std::string_view to_string(command_class cls) noexcept {

@@ -232,7 +232,16 @@ std::uint32_t count_elements(const command_spec& spec, const request& request, s
 }
 
 bool may_block(const command_spec& spec, const request& request) noexcept {
-  return spec.dedicated == dedicate::blocking || (spec.blocking_option && read_stream_options(request).block);
+  if (spec.answers != answer::late) return false;
+  if (spec.blocking_option) return read_stream_options(request).block;
+  if (spec.dedicated != dedicate::wait) return true;
+  // WAIT replicas timeout, WAITAOF local replicas timeout: 0 is no timeout, and nobody to wait for is there at once.
+  const std::size_t timeout = request.size() - 1;
+  if (request.size() < 3 || request[timeout] != "0") return false;
+  for (std::size_t index = 1; index < timeout; ++index) {
+    if (request[index] != "0") return true;
+  }
+  return false;
 }
 
 }  // namespace tidegate::resp

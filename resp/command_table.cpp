@@ -87,6 +87,7 @@ command_spec spec_of(const upstream_command& told) noexcept {
   spec.denyoom = has_flag(told, "denyoom");
   spec.no_auth = has_flag(told, "no_auth");
   spec.no_multi = has_flag(told, "no_multi");
+  if (has_flag(told, "blocking")) spec.answers = answer::late;
   if (spec.write) {
     spec.cls = spec.denyoom ? command_class::grow : command_class::free;
   } else {

@@ -43,6 +43,25 @@ enum class dedicate : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(dedicate why) noexcept;
 
+// How many replies a command gets where it runs by itself. What is not `one` is a rule of answer_rules.hpp.
+enum class answer : std::uint8_t {
+  one,
+  late,           // one, after as long as it likes, where may_block() says so
+  confirmations,  // one for each argument; UNSUBSCRIBE without any: one for each subscription, and one at least
+  switches,       // CLIENT REPLY: ON is answered, OFF and SKIP are not, nor is what they keep silent
+  endless,        // one or none, and from then on whatever the server likes
+  last,           // one, and the connection ends
+  refusal,        // one if it is refused; else the server ends without a word
+};
+
+// What MULTI makes of a command, and how far EXEC's answer tells what it did.
+enum class in_multi : std::uint8_t {
+  queued,     // its reply is one element of EXEC's
+  at_once,    // not queued
+  untold,     // queued, and changes the connection in ways that its element does not tell
+  uncounted,  // queued, and EXEC's array holds more or fewer replies than it announces
+};
+
 // Answered or watched by the session machine itself.
 enum class special : std::uint8_t {
   none,
@@ -135,6 +154,8 @@ struct command_spec {
   command_class cls = command_class::admin;
   dedicate dedicated = dedicate::unknown;
   special kind = special::none;
+  answer answers = answer::one;
+  in_multi multi = in_multi::queued;
   key_layout keys = key_layout::none;
   std::int16_t key_first = 0, key_last = 0, key_step = 0;
   // Access of the first key and of the others (destination first: BITOP, *STORE; source first: RENAME, COPY …).
@@ -209,7 +230,8 @@ bool find_keys(const command_spec& spec, const request& request, std::vector<key
 [[nodiscard]] std::uint32_t count_elements(const command_spec& spec, const request& request,
                                            std::span<const key_ref> keys) noexcept;
 
-// Whether this very request blocks (BLPOP …; XREAD and XREADGROUP only with BLOCK).
+// Whether this very request may wait for as long as it takes: BLPOP …; XREAD and XREADGROUP only with BLOCK, WAIT only
+// for somebody and without an end.
 [[nodiscard]] bool may_block(const command_spec& spec, const request& request) noexcept;
 
 }  // namespace tidegate::resp

@@ -159,6 +159,7 @@ struct engine::state {
   // --- local_replies.cpp: what the proxy answers itself
   void reply_locally(session& s, std::string_view line);
   [[nodiscard]] static bool is_amid_message(const session& s) noexcept;
+  void pass_empty_request(session& s);
   [[nodiscard]] static bool wants_local_answer(const resp::command_spec& spec) noexcept;
   [[nodiscard]] bool answer_locally(session& s, const resp::command_spec& spec, const resp::request& request);
   void hold_session(session& s, hold_reason why);
@@ -177,7 +178,9 @@ struct engine::state {
   [[nodiscard]] ruling decide(session& s, const resp::command_spec& spec, const resp::request& request, bool queued,
                               slot& item, const ttl::plan*& plan);
   void forget_stale_charges(transaction& tx);
-  void note_queued(session& s, const resp::command_spec& spec, const resp::request& request, slot& item);
+  void note_queued(session& s, upstream_connection& to, const resp::command_spec& spec, const resp::request& request,
+                   slot& item);
+  static void keep_connection(session& s, upstream_connection& to, const resp::command_spec& spec) noexcept;
   void write_request(session& s, upstream_connection& to, const resp::request& request, const ttl::plan* plan);
   void mark_slot(session& s, upstream_connection& to, const resp::command_spec& spec, const resp::request& request,
                  slot& item);

@@ -15,31 +15,6 @@ namespace {
 
 constexpr std::string_view no_previous_errors = "-EXECABORT Transaction discarded because of previous errors.\r\n";
 
-// Inside MULTI Redis runs these at once instead of queueing them.
-bool runs_inside_multi(resp::special kind) noexcept {
-  return kind == resp::special::multi || kind == resp::special::exec || kind == resp::special::discard ||
-         kind == resp::special::watch || kind == resp::special::quit || kind == resp::special::reset;
-}
-
-// Queued commands that change the connection in ways that EXEC's reply does not let us follow one by one.
-bool changes_connection(resp::special kind) noexcept {
-  switch (kind) {
-    case resp::special::none:
-    case resp::special::ping:
-    case resp::special::unwatch:
-    case resp::special::select:
-    case resp::special::move:
-    case resp::special::copy:
-    case resp::special::swapdb:
-    case resp::special::wait:
-    case resp::special::client_getname:
-    case resp::special::client_id:
-      return false;
-    default:
-      return true;
-  }
-}
-
 // The db into which MOVE and COPY … DB put their key; -1: the connection's own.
 std::int64_t other_db(const resp::command_spec& spec, const resp::request& request) noexcept {
   std::string_view text;
@@ -58,9 +33,7 @@ std::int64_t other_db(const resp::command_spec& spec, const resp::request& reque
 
 // From here on anything may come at any time: replies can no longer be told apart.
 bool engine::state::unframes(const resp::command_spec& spec) noexcept {
-  if (spec.dedicated == resp::dedicate::none) return false;  // nearly all: no name has to be compared
-  // REPLCONF ACK is never answered.
-  return spec.kind == resp::special::monitor || spec.name == "sync" || spec.name == "psync" || spec.name == "replconf";
+  return spec.answers == resp::answer::endless;
 }
 
 void engine::state::append_request(session& s, upstream_connection& to, const resp::request& request) {
@@ -209,7 +182,8 @@ engine::state::ruling engine::state::decide(session& s, const resp::command_spec
 }
 
 // What MULTI queues: it is booked, and followed, when EXEC ran it.
-void engine::state::note_queued(session& s, const resp::command_spec& spec, const resp::request& request, slot& item) {
+void engine::state::note_queued(session& s, upstream_connection& to, const resp::command_spec& spec,
+                                const resp::request& request, slot& item) {
   item.flags |= slot::queued;
   item.extra = s.tx->base + static_cast<std::uint32_t>(s.tx->entries.size());
   queued_command entry;
@@ -221,10 +195,9 @@ void engine::state::note_queued(session& s, const resp::command_spec& spec, cons
     if (entry.db >= 0) s.tx->selected = entry.db;
   }
   if ((item.flags & slot::arity_bad) == 0) {  // else Redis refuses it, and the transaction with it
-    s.tx->odd = s.tx->odd || changes_connection(spec.kind);
-    s.tx->unframes = s.tx->unframes || spec.kind == resp::special::client_reply ||
-                     spec.kind == resp::special::subscribe || spec.kind == resp::special::unsubscribe ||
-                     spec.kind == resp::special::monitor;
+    s.tx->odd = s.tx->odd || spec.multi == resp::in_multi::untold;
+    s.tx->unframes = s.tx->unframes || spec.multi == resp::in_multi::uncounted;
+    keep_connection(s, to, spec);
   }
   s.tx->entries.push_back(entry);
   ++s.tx->count;
@@ -256,18 +229,16 @@ void engine::state::mark_slot(session& s, upstream_connection& to, const resp::c
   if (spec.kind == resp::special::multi) item.extra = in_multi ? 0 : 1;  // 1: it opens a transaction
   note_state_change(s, to, spec, request);
   if (to.unframed) item.flags &= static_cast<std::uint16_t>(~slot::blocking);
-  if ((spec.dedicated == resp::dedicate::blocking || (spec.blocking_option && resp::may_block(spec, request))) &&
-      !to.unframed && s.replies == reply_mode::on) {
+  if (spec.answers == resp::answer::late && !to.unframed && s.replies == reply_mode::on &&
+      resp::may_block(spec, request)) {
     item.flags |= slot::blocking;
     ++s.blocking_in_flight;
     if (spec.write) timers.set(to, std::min(to.deadline, now + bounds::blocking_booked_after));
   }
-  if (item.special == resp::special::subscribe || item.special == resp::special::unsubscribe) {
-    if (arity_ok) {
-      item.kind = slot_kind::subscribe;
-      item.extra = static_cast<std::uint32_t>(request.size() - 1);
-      item.elements = static_cast<std::uint32_t>(subscription_kind(spec.name));
-    }
+  if (spec.answers == resp::answer::confirmations && arity_ok) {
+    item.kind = slot_kind::subscribe;
+    item.extra = static_cast<std::uint32_t>(request.size() - 1);
+    item.elements = static_cast<std::uint32_t>(subscription_kind(spec.name));
   }
 }
 
@@ -276,7 +247,7 @@ bool engine::state::switch_replies(session& s, const resp::command_spec& spec, c
   const bool subscribed = s.subscriptions[0] + s.subscriptions[1] + s.subscriptions[2] > 0;
   if (s.protocol == 2 && subscribed && s.replies == reply_mode::on) return true;  // Redis refuses it, and says so
   const bool is_reply_switch =
-      spec.kind == resp::special::client_reply && spec.arity_ok(request.size()) && request.size() == 3;
+      spec.answers == resp::answer::switches && spec.arity_ok(request.size()) && request.size() == 3;
   if (is_reply_switch && resp::is_keyword(request[2], "off")) {
     s.replies = reply_mode::off;
   } else if (is_reply_switch && resp::is_keyword(request[2], "skip")) {
@@ -319,7 +290,7 @@ step engine::state::forward(session& s, upstream_connection& to, const resp::com
   item.command = spec.id;
   item.special = spec.kind;
   if (!arity_ok) item.flags |= slot::arity_bad;
-  const bool queued = in_multi && !runs_inside_multi(spec.kind);
+  const bool queued = in_multi && spec.multi != resp::in_multi::at_once;
   const ttl::plan* plan = nullptr;
 
   if (arity_ok && (spec.write || spec.cls == resp::command_class::script || evaluator.named_by_a_rule(spec.id))) {
@@ -347,7 +318,7 @@ step engine::state::forward(session& s, upstream_connection& to, const resp::com
     resp::append_command(to.out, has_hello ? std::string_view("HELLO") : std::string_view("PING"));
     send_own(to, has_hello ? "hello" : "ping", slot_kind::own);
   }
-  if (queued) note_queued(s, spec, request, item);
+  if (queued) note_queued(s, to, spec, request, item);
   write_request(s, to, request, plan);
   if (!queued) {
     mark_slot(s, to, spec, request, item);
@@ -360,6 +331,12 @@ step engine::state::forward(session& s, upstream_connection& to, const resp::com
   mark_dirty(to);
   if (plan != nullptr && !plan->follow_ups.empty()) follow_up(s, to, spec, request, *plan, item);
   return step::taken;
+}
+
+// What a command leaves on its connection stays with its session, or with nobody.
+void engine::state::keep_connection(session& s, upstream_connection& to, const resp::command_spec& spec) noexcept {
+  if (spec.dedicated == resp::dedicate::client || spec.dedicated == resp::dedicate::subscribe) s.sticky = true;
+  if (spec.dedicated == resp::dedicate::unknown || spec.dedicated == resp::dedicate::admin) to.spoiled = true;
 }
 
 // What follows from a command's being sent, whatever it answers; what follows from its answer is in replies.cpp.
@@ -411,9 +388,8 @@ void engine::state::note_state_change(session& s, upstream_connection& to, const
       }
       break;
     default:
-      if (spec.dedicated == resp::dedicate::client || spec.dedicated == resp::dedicate::subscribe) s.sticky = true;
+      keep_connection(s, to, spec);
       if (s.exchanging) hold_session(s, hold_reason::barrier);
-      if (spec.dedicated == resp::dedicate::unknown || spec.dedicated == resp::dedicate::admin) to.spoiled = true;
       break;
   }
   if (unframes(spec)) s.sticky = s.unframed = to.unframed = true;

@@ -36,7 +36,7 @@ bool engine::state::is_amid_message(const session& s) noexcept {
 
 void engine::state::reply_locally(session& s, std::string_view line) {
   if (s.replies != reply_mode::on) {
-    if (s.replies == reply_mode::skip_next) s.replies = reply_mode::on;
+    if (s.replies == reply_mode::skip_next) pass_empty_request(s);  // upstream, too, it is spent now
     return;
   }
   if (s.in_flight == 0) {
@@ -50,6 +50,18 @@ void engine::state::reply_locally(session& s, std::string_view line) {
   item.extra = static_cast<std::uint32_t>(line.size());
   s.current->line.push(item);
   ++s.in_flight;
+}
+
+// An empty request runs nothing and is not answered, but it spends what holds for the next request alone: CLIENT REPLY
+// SKIP, CLIENT CACHING, ASKING (resetClient() in networking.c). Such a session has a connection of its own.
+void engine::state::pass_empty_request(session& s) {
+  const bool skips = s.replies == reply_mode::skip_next;
+  if (skips) s.replies = reply_mode::on;
+  if (!s.sticky || s.own == nullptr || s.own->at != upstream_connection::phase::ready) return;
+  // Nothing holds back who sends nothing else: what an upstream does not take is not gathered for it.
+  if (s.own->out.size() > bounds::connection_out_high && !skips) return;
+  s.own->out.append("*0\r\n");
+  mark_dirty(*s.own);
 }
 
 // Local replies whose turn has come: everything before them was answered, and what an answer set off (the invalidation

@@ -390,10 +390,12 @@ void engine::state::upstream_ended(upstream_connection& c, std::string_view why)
   timers.cancel(c);
 
   session* owner = c.owner;
+  bool ended_as_asked = false;  // by SHUTDOWN, which says nothing where it succeeds, and nothing behind it ran
   while (!c.line.empty()) {
     slot item = c.line.front();
     c.line.pop();
     session* s = item.owner;
+    if (snapshot->commands->by_id(item.command).answers == resp::answer::refusal) ended_as_asked = true;
     if (item.kind == slot_kind::reply && (item.flags & slot::queued) == 0) {
       if (item.special == resp::special::exec && s->tx) {
         for (std::uint32_t index = 0; index < item.extra && index < s->tx->entries.size(); ++index) {
@@ -410,9 +412,9 @@ void engine::state::upstream_ended(upstream_connection& c, std::string_view why)
       if ((item.flags & slot::begun) != 0 || s == amid_message) {
         close_session(*s, close_how::reset);  // half a frame went out: nothing true can follow it
       } else if (item.kind == slot_kind::local) {
-        deliver(*s, s->local.view().substr(0, item.extra));
+        if (!ended_as_asked) deliver(*s, s->local.view().substr(0, item.extra));
         s->local.consume(std::min<std::size_t>(item.extra, s->local.size()));
-      } else if (item.kind == slot_kind::reply || item.kind == slot_kind::subscribe) {
+      } else if (!ended_as_asked && (item.kind == slot_kind::reply || item.kind == slot_kind::subscribe)) {
         deliver(*s, lost_line);
       }
     }

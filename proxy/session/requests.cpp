@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "proxy/session/engine_state.hpp"
+#include "resp/answer_rules.hpp"
 #include "resp/keyword.hpp"
 
 namespace tidegate::session {
@@ -122,7 +123,9 @@ std::size_t engine::state::take_commands(session& s, std::string_view bytes) {
     }
     const resp::request& request = from.request();
     const std::size_t size = request.raw.size();
-    if (!request.empty() && handle(s, request) == step::held) {
+    if (!resp::is_answered(request)) {
+      pass_empty_request(s);
+    } else if (handle(s, request) == step::held) {
       from.reset();  // it is read anew when the session goes on
       if (s.begun_at != 0 && s.parser) s.begun_at = 0;
       return taken;
@@ -204,16 +207,9 @@ bool is_of_http(std::string_view name) noexcept {
 
 // Sent on a connection whatever its db and name are, and followed by nothing until it is answered.
 bool is_exchange(const resp::command_spec& spec) noexcept {
-  switch (spec.kind) {
-    case resp::special::auth:
-    case resp::special::hello:
-    case resp::special::select:
-    case resp::special::reset:
-      return true;
-    default:
-      // They must get through while a script keeps the server busy: SELECT would not.
-      return spec.name == "script|kill" || spec.name == "function|kill" || spec.name == "function|stats";
-  }
+  if (spec.dedicated == resp::dedicate::exchange) return true;
+  // They must get through while a script keeps the server busy: SELECT would not.
+  return spec.name == "script|kill" || spec.name == "function|kill" || spec.name == "function|stats";
 }
 
 }  // namespace
@@ -279,7 +275,7 @@ step engine::state::dispatch(session& s, const resp::command_spec& spec, const r
   if (spec.dedicated == resp::dedicate::unknown && !s.unframed && is_for_tidegate(spec, request)) {
     return answer_tidegate(s, spec, request);
   }
-  if (spec.kind == resp::special::quit && !s.unframed) {
+  if (spec.answers == resp::answer::last && !s.unframed) {
     note_command(s, spec);
     reply_locally(s, "+OK\r\n");
     close_after_replies(s);
@@ -294,7 +290,7 @@ step engine::state::dispatch(session& s, const resp::command_spec& spec, const r
     if (lane_of(s) == nullptr) return step::held;
   }
   if (!in_multi && s.subscribed_ever && s.protocol == 2 && s.in_flight > 0 &&
-      (wants_local_answer(spec) || (spec.kind == resp::special::client_reply && s.replies == reply_mode::on))) {
+      (wants_local_answer(spec) || (spec.answers == resp::answer::switches && s.replies == reply_mode::on))) {
     // Whether a subscriber may say this depends on what the subscriptions under way come to.
     hold_session(s, hold_reason::drain);
     return step::held;

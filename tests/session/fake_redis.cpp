@@ -94,9 +94,10 @@ void fake_redis::feed(std::size_t index, std::string_view bytes) {
     for (std::size_t i = 0; i < parser.request().size(); ++i) args.emplace_back(parser.request()[i]);
     c.in.erase(0, parser.request().raw.size());
     parser.reset();
-    if (args.empty()) continue;
-    dialogue.emplace_back(index, lower(args[0]));
-    handle(c, args);
+    if (!args.empty()) {
+      dialogue.emplace_back(index, lower(args[0]));
+      handle(c, args);
+    }
     c.skip = c.skip_next;
     c.skip_next = false;
   }
