@@ -244,8 +244,7 @@ void engine::state::mark_slot(session& s, upstream_connection& to, const resp::c
 
 // CLIENT REPLY. False: neither this command nor the next one is answered.
 bool engine::state::switch_replies(session& s, const resp::command_spec& spec, const resp::request& request) {
-  const bool subscribed = s.subscriptions[0] + s.subscriptions[1] + s.subscriptions[2] > 0;
-  if (s.protocol == 2 && subscribed && s.replies == reply_mode::on) return true;  // Redis refuses it, and says so
+  if (s.is_resp2_subscriber()) return true;  // Redis refuses it
   const bool is_reply_switch =
       spec.answers == resp::answer::switches && spec.arity_ok(request.size()) && request.size() == 3;
   if (is_reply_switch && resp::is_keyword(request[2], "off")) {

@@ -74,7 +74,7 @@ void engine::state::close_session(session& s, close_how how) {
 
 bool engine::state::waits_for_events(const session& s) noexcept {
   return s.blocking_in_flight > 0 || s.watching || s.streamed || (s.tx && s.tx->open) || s.unframed ||
-         s.subscribed_ever || s.subscriptions[0] + s.subscriptions[1] + s.subscriptions[2] > 0;
+         s.subscribed_ever || s.subscribed() > 0;
 }
 
 void engine::state::start_closing(session& s) {

@@ -94,8 +94,7 @@ bool engine::state::answer_locally(session& s, const resp::command_spec& spec, c
   if (!wants_local_answer(spec)) return false;
   if (s.unframed || !spec.arity_ok(request.size())) return false;
   const bool must_log_in = s.user.empty() && s.group != nullptr && s.group->login_required;
-  if (must_log_in || (s.protocol == 2 && s.subscriptions[0] + s.subscriptions[1] + s.subscriptions[2] > 0))
-    return false;
+  if (must_log_in || s.is_resp2_subscriber()) return false;
   if (spec.kind == resp::special::client_getname) {
     // A dedicated connection's name is the proxy's unless the session chose one: nil stays nil.
     std::string line;

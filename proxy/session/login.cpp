@@ -100,11 +100,12 @@ void engine::state::assume_exchange(session& s, upstream_connection& to, const r
   const exchange_request asked = std::move(found->second);
   pending_exchanges.erase(found);
   to.spoiled = true;
-  if (asked.refused) return;
   if (spec.kind == resp::special::reset) {
     reset_connection(s, to);
+    s.replies = reply_mode::skip_next;  // that is spent by RESET itself, which is silent
     return;
   }
+  if (asked.refused || s.is_resp2_subscriber()) return;
   if (asked.has_auth) return;
   if (spec.kind == resp::special::select) {
     s.db = to.db = asked.db;
@@ -187,8 +188,11 @@ step engine::state::login_locally(session& s, const resp::command_spec& spec, co
       return step::held;
     }
     if (s.own != nullptr) drop_connection(*s.own);
+    const bool skips = s.replies == reply_mode::skip_next;
     reset_state(s);
-    return answer("+RESET\r\n");
+    if (!skips) return answer("+RESET\r\n");
+    note_command(s, spec);
+    return step::taken;
   }
   if (spec.kind != resp::special::hello) return answer("-NOAUTH Authentication required.\r\n");
 
@@ -239,9 +243,13 @@ step engine::state::login_locally(session& s, const resp::command_spec& spec, co
   item.owner = &s;
   item.command = spec.id;
   item.special = resp::special::hello;
+  if (s.replies == reply_mode::on) {
+    hold_session(s, hold_reason::barrier);
+  } else {
+    assume_exchange(s, *to, spec);
+  }
   push_slot(s, *to, item);
   mark_dirty(*to);
-  hold_session(s, hold_reason::barrier);
   return step::taken;
 }
 

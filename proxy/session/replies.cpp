@@ -90,7 +90,7 @@ void engine::state::upstream_received(upstream_connection& c, std::string_view b
 bool engine::state::out_of_band(upstream_connection& c) {
   session* s = c.owner;
   if (s == nullptr) return c.framer.is_push();
-  const std::uint32_t subscribed = s->subscriptions[0] + s->subscriptions[1] + s->subscriptions[2];
+  const std::uint32_t subscribed = s->subscribed();
   const bool push = c.framer.is_push();
   const bool confirms = !c.line.empty() && c.line.front().kind == slot_kind::subscribe;
   const bool resp2_pubsub = s->protocol == 2 && c.framer.type() == '*' && (subscribed > 0 || confirms);

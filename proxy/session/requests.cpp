@@ -290,7 +290,8 @@ step engine::state::dispatch(session& s, const resp::command_spec& spec, const r
     if (lane_of(s) == nullptr) return step::held;
   }
   if (!in_multi && s.subscribed_ever && s.protocol == 2 && s.in_flight > 0 &&
-      (wants_local_answer(spec) || (spec.answers == resp::answer::switches && s.replies == reply_mode::on))) {
+      (wants_local_answer(spec) ||
+       (spec.answers == resp::answer::switches && (s.replies == reply_mode::on || s.subscribed() > 0)))) {
     // Whether a subscriber may say this depends on what the subscriptions under way come to.
     hold_session(s, hold_reason::drain);
     return step::held;

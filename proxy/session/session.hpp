@@ -94,6 +94,11 @@ class session : public stream {
   bool multi_failed = false;                     // MULTI itself was refused: what follows runs by itself
   std::array<std::uint32_t, 3> subscriptions{};  // channels, patterns, shard channels
   std::unique_ptr<transaction> tx;
+  [[nodiscard]] std::uint32_t subscribed() const noexcept {
+    return subscriptions[0] + subscriptions[1] + subscriptions[2];
+  }
+  // It may say nothing but what has to do with subscriptions, PING, QUIT and RESET (processCommand() in server.c).
+  [[nodiscard]] bool is_resp2_subscriber() const noexcept { return protocol == 2 && subscribed() > 0; }
 
   // --- where its commands go
   lane_group* group = nullptr;

@@ -139,8 +139,7 @@ step engine::state::answer_tidegate(session& s, const resp::command_spec& spec, 
     if (lane_of(s) == nullptr) return step::held;
   }
   if (!logins_are_ours() && s.user.empty() && s.group != nullptr && s.group->login_required) return answer(no_auth);
-  if (s.protocol == 2 && s.subscriptions[0] + s.subscriptions[1] + s.subscriptions[2] > 0)
-    return answer(while_subscribed);
+  if (s.is_resp2_subscriber()) return answer(while_subscribed);
   std::string reply;
   if (request.size() >= 2 && resp::is_keyword(request[1], "whoami")) {
     if (request.size() != 2) return answer("-ERR wrong number of arguments for 'tidegate|whoami' command\r\n");

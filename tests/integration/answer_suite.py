@@ -66,6 +66,7 @@ CASES = {
                      case("CLIENT REPLY OFF", "GET a", "SET a 2", "NOSUCH", "CLIENT REPLY ON", before=SETS),
                      case("CLIENT REPLY OFF", "GET a", "RESET", before=SETS),
                      case("CLIENT REPLY OFF", "CLIENT REPLY SKIP", "GET a", "CLIENT REPLY ON"),
+                     case("CLIENT REPLY SKIP", "RESET", "GET a", before=SETS), case("CLIENT REPLY SKIP", "HELLO 2", "GET a"),
                      case("CLIENT REPLY OFF", "MULTI", "GET a", "EXEC", "CLIENT REPLY ON"),
                      case("CLIENT REPLY SKIP", "MULTI", "GET a", "EXEC"), case("CLIENT REPLY SKIP", "CLIENT GETNAME"),
                      case("MULTI", "CLIENT REPLY SKIP", "GET a", "EXEC", "PING"),

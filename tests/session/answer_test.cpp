@@ -80,6 +80,64 @@ TEST(Answer, WhoWaitsForReplicasForAWhileAndSendsFinHearsOfIt) {
   world.expect_nothing_left();
 }
 
+// RESET ends CLIENT REPLY OFF and is answered; behind SKIP it is the request that is not.
+TEST(Answer, ResetBehindClientReplySkipIsNotAnswered) {
+  const auto ours = [](config::config& c) {
+    c.upstream.auth = config::credentials{"proxy", "secret"};
+    c.users = {{"app", "token"}};
+  };
+  for (const bool logins_are_ours : {false, true}) {
+    fake_world world(logins_are_ours ? fake_world::adjust(ours) : fake_world::adjust());
+    if (logins_are_ours) world.redis.passwords = {{"default", "pw"}, {"proxy", "secret"}};
+    fake_socket& client = world.connect_client();
+    const std::string login = logins_are_ours ? "AUTH app token\r\n" : "PING x\r\n";
+    (void)world.ask(client, login);
+    EXPECT_EQ(world.ask(client, "CLIENT REPLY SKIP\r\nRESET\r\nPING a\r\n"),
+              logins_are_ours ? "-NOAUTH Authentication required.\r\n" : "$1\r\na\r\n");
+    (void)world.ask(client, login);
+    EXPECT_EQ(world.ask(client, "ECHO b\r\nQUIT\r\n"), "$1\r\nb\r\n+OK\r\n");
+    EXPECT_FALSE(client.open) << "nothing is waited for that does not come";
+    world.expect_nothing_left();
+  }
+}
+
+TEST(Answer, ASubscriberOfResp2CannotEndClientReplyOff) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  EXPECT_EQ(world.ask(client, "CLIENT REPLY OFF\r\nSUBSCRIBE a\r\n"), "*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n");
+  EXPECT_EQ(world.ask(client, "CLIENT REPLY ON\r\nPING x\r\nHELLO 3\r\nSELECT 1\r\n"), "");
+  EXPECT_EQ(world.ask(client, "UNSUBSCRIBE a\r\nECHO x\r\n"), "*3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:0\r\n");
+  EXPECT_EQ(world.ask(client, "CLIENT REPLY ON\r\nECHO y\r\nGET none\r\nSET in db\r\nQUIT\r\n"),
+            "+OK\r\n$1\r\ny\r\n$-1\r\n+OK\r\n+OK\r\n");
+  EXPECT_FALSE(client.open);
+  EXPECT_NE(world.redis.find(0, "in"), nullptr) << "SELECT was refused";
+  world.expect_nothing_left();
+}
+
+TEST(Answer, WhetherASubscriberMayEndClientReplyOffIsKnownOnceItsLeaveIsConfirmed) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, "CLIENT REPLY OFF\r\nSUBSCRIBE a\r\n");
+  EXPECT_EQ(world.ask(client, "UNSUBSCRIBE a\r\nCLIENT REPLY ON\r\nECHO y\r\nQUIT\r\n"),
+            "*3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:0\r\n+OK\r\n$1\r\ny\r\n+OK\r\n");
+  EXPECT_FALSE(client.open);
+  world.expect_nothing_left();
+}
+
+TEST(Answer, HelloUnderClientReplyIsNotWaitedForWhereLoginsAreOurs) {
+  fake_world world([](config::config& c) {
+    c.upstream.auth = config::credentials{"proxy", "secret"};
+    c.users = {{"app", "token"}};
+  });
+  world.redis.passwords = {{"default", "pw"}, {"proxy", "secret"}};
+  fake_socket& client = world.connect_client();
+  (void)world.ask(client, "AUTH app token\r\n");
+  EXPECT_EQ(world.ask(client, "CLIENT REPLY SKIP\r\nHELLO 3\r\nGET none\r\n"), "_\r\n");
+  EXPECT_EQ(world.ask(client, "CLIENT REPLY OFF\r\nHELLO 2\r\nCLIENT REPLY ON\r\nGET none\r\nQUIT\r\n"),
+            "+OK\r\n$-1\r\n+OK\r\n");
+  world.expect_nothing_left();
+}
+
 // The id that it told names this connection: somebody else on it could be killed in its place.
 TEST(Answer, ClientIdInsideMultiKeepsTheConnectionAsItDoesOutside) {
   fake_world world;
