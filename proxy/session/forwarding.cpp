@@ -343,8 +343,10 @@ void engine::state::note_state_change(session& s, upstream_connection& to, const
                                       const resp::request& request) {
   if (to.unframed) return;  // where nothing is told apart, nothing is waited for
   if (!spec.arity_ok(request.size())) {
-    // It changes nothing, but the connection of an exchange has another session's db: nothing else may run there.
-    if (s.exchanging) hold_session(s, hold_reason::barrier);
+    // It changes nothing, but the connection of an exchange has another session's db: nothing else may run there; and
+    // EXEC may have ended the transaction.
+    const bool ends = spec.kind == resp::special::exec && s.tx && s.tx->open && s.replies == reply_mode::on;
+    if (s.exchanging || ends) hold_session(s, hold_reason::barrier);
     return;
   }
   switch (spec.kind) {

@@ -246,6 +246,14 @@ void engine::state::finish_exec(session& s, upstream_connection& c, slot& item) 
   if (c.framer.is_error() && resp::tells_of_failover(c.framer.error_text())) hint_failover();
   if (!s.tx) return;
   transaction& tx = *s.tx;
+  if ((item.flags & slot::arity_bad) != 0) {
+    // Since 6.2 that discards the transaction (rejectCommand() in server.c); before, EXEC can still be said.
+    if (!tx.open || !c.framer.error_text().starts_with("EXECABORT")) return;
+    forget_queued(tx, tx.count);
+    tx.end();
+    s.watching = false;
+    return;
+  }
   if (!c.framer.is_error() && !c.framer.is_null()) {
     if (opts.capture != nullptr) opts.capture->push(capture_message::what::begin);
     std::size_t element = 0;

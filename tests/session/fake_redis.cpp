@@ -114,8 +114,14 @@ void fake_redis::handle(link& c, const words& args) {
     say(c, error);
   };
   if (spec.id == 0) return reject("-ERR unknown command '" + args[0] + "', with args beginning with: \r\n");
-  if (!spec.arity_ok(args.size()))
-    return reject("-ERR wrong number of arguments for '" + lower(args[0]) + "' command\r\n");
+  if (!spec.arity_ok(args.size())) {
+    const std::string why = "wrong number of arguments for '" + lower(args[0]) + "' command\r\n";
+    if (spec.kind != resp::special::exec) return reject("-ERR " + why);
+    c.multi = c.aborted = false;
+    c.queued.clear();
+    c.watched.clear();
+    return say(c, "-EXECABORT Transaction discarded because of: " + why);
+  }
   const bool login_needed = c.user.empty() && passwords.count("default") != 0;
   if (login_needed && !spec.no_auth) return reject("-NOAUTH Authentication required.\r\n");
   if (const auto refused = refusals.find(name); refused != refusals.end()) {

@@ -333,5 +333,18 @@ TEST(Transaction, AfterClientCommandsInsideMultiNoFollowUpReachesTheClient) {
   world.expect_nothing_left();
 }
 
+TEST(Transaction, AnExecWithAWrongNumberOfArgumentsEndsIt) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  EXPECT_EQ(
+      world.ask(client, "MULTI\r\nSET a 1\r\nEXEC x\r\nCLIENT REPLY SKIP\r\nSET b 2\r\nGET b\r\nQUIT\r\n"),
+      "+OK\r\n+QUEUED\r\n-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command\r\n"
+      "$1\r\n2\r\n+OK\r\n");
+  EXPECT_FALSE(client.open) << "nothing is taken for queued that was answered by itself";
+  EXPECT_EQ(world.booked("set"), 1U);
+  EXPECT_EQ(world.booking_difference(), "");
+  world.expect_nothing_left();
+}
+
 }  // namespace
 }  // namespace tidegate::session::testing_support
