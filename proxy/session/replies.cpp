@@ -325,7 +325,12 @@ void engine::state::finish_special(session& s, upstream_connection& c, slot& ite
   const bool failed = c.framer.is_error();
   switch (item.special) {
     case resp::special::multi:
-      if (failed && item.extra == 1 && s.tx && s.tx->open) s.multi_failed = true;
+      if (!failed || item.extra != 1 || !s.tx || !s.tx->open) break;
+      if (s.in_flight == 1) {
+        s.tx->end();  // nothing was said behind it yet
+      } else {
+        s.multi_failed = true;
+      }
       break;
     case resp::special::discard:
       if (s.tx) forget_queued(*s.tx, item.extra);

@@ -333,6 +333,19 @@ TEST(Transaction, AfterClientCommandsInsideMultiNoFollowUpReachesTheClient) {
   world.expect_nothing_left();
 }
 
+// A user without +multi, or a subscriber of RESP2, that reads the refusal and goes on without it.
+TEST(Transaction, IsNoneWhereMultiIsRefused) {
+  fake_world world;
+  world.redis.refusals["multi"] = "-NOPERM this user has no permissions to run the 'multi' command\r\n";
+  fake_socket& client = world.connect_client();
+  EXPECT_EQ(world.ask(client, "MULTI\r\n"), world.redis.refusals["multi"]);
+  EXPECT_EQ(world.ask(client, "CLIENT REPLY SKIP\r\nSET a 1\r\nHELLO 3\r\n").substr(0, 1), "%");
+  EXPECT_EQ(world.ask(client, "GET none\r\nQUIT\r\n"), "_\r\n+OK\r\n");
+  EXPECT_FALSE(client.open);
+  EXPECT_EQ(world.booking_difference(), "");
+  world.expect_nothing_left();
+}
+
 TEST(Transaction, AnExecWithAWrongNumberOfArgumentsEndsIt) {
   fake_world world;
   fake_socket& client = world.connect_client();
