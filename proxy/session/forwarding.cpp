@@ -227,6 +227,7 @@ void engine::state::mark_slot(session& s, upstream_connection& to, const resp::c
     s.tx->count = 0;
   }
   if (spec.kind == resp::special::multi) item.extra = in_multi ? 0 : 1;  // 1: it opens a transaction
+  if (spec.kind == resp::special::exec && in_multi) item.elements = 1;   // refused, it may end the open one
   note_state_change(s, to, spec, request);
   if (to.unframed) item.flags &= static_cast<std::uint16_t>(~slot::blocking);
   if (spec.answers == resp::answer::late && !to.unframed && s.replies == reply_mode::on &&

@@ -248,7 +248,7 @@ void engine::state::finish_exec(session& s, upstream_connection& c, slot& item) 
   transaction& tx = *s.tx;
   if ((item.flags & slot::arity_bad) != 0) {
     // Since 6.2 that discards the transaction (rejectCommand() in server.c); before, EXEC can still be said.
-    if (!tx.open || !c.framer.error_text().starts_with("EXECABORT")) return;
+    if (item.elements == 0 || !c.framer.error_text().starts_with("EXECABORT")) return;
     forget_queued(tx, tx.count);
     tx.end();
     s.watching = false;

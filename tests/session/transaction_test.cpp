@@ -346,6 +346,18 @@ TEST(Transaction, IsNoneWhereMultiIsRefused) {
   world.expect_nothing_left();
 }
 
+TEST(Transaction, IsNotEndedByAnExecBeforeItsMulti) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  EXPECT_EQ(world.ask(client, "EXEC x\r\nMULTI\r\n"),
+            "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command\r\n+OK\r\n");
+  EXPECT_EQ(world.ask(client, "SET a 1\r\nCLIENT REPLY OFF\r\nDISCARD\r\nGET a\r\nQUIT\r\n"),
+            "+QUEUED\r\n+QUEUED\r\n+OK\r\n$-1\r\n+OK\r\n");
+  EXPECT_EQ(world.booked("set"), 0U);
+  EXPECT_EQ(world.booking_difference(), "");
+  world.expect_nothing_left();
+}
+
 TEST(Transaction, AnExecWithAWrongNumberOfArgumentsEndsIt) {
   fake_world world;
   fake_socket& client = world.connect_client();
