@@ -160,6 +160,7 @@ struct engine::state {
   void reply_locally(session& s, std::string_view line);
   [[nodiscard]] static bool is_amid_message(const session& s) noexcept;
   void pass_empty_request(session& s);
+  [[nodiscard]] static bool awaits_what_may_not_come(session& s) noexcept;
   [[nodiscard]] static bool wants_local_answer(const resp::command_spec& spec) noexcept;
   [[nodiscard]] bool answer_locally(session& s, const resp::command_spec& spec, const resp::request& request);
   void hold_session(session& s, hold_reason why);

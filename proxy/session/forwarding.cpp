@@ -352,6 +352,7 @@ void engine::state::note_state_change(session& s, upstream_connection& to, const
   }
   switch (spec.kind) {
     case resp::special::multi:
+      if (s.is_resp2_subscriber()) break;  // Redis refuses it
       if (!s.tx) s.tx = std::make_unique<transaction>();
       if (!s.tx->open) {
         s.tx->begin();

@@ -264,6 +264,14 @@ step engine::state::handle_one(session& s, const resp::request& request) {
   return dispatch(s, spec, request);
 }
 
+// The refusal of a subscription under CLIENT REPLY, which is silent.
+bool engine::state::awaits_what_may_not_come(session& s) noexcept {
+  for (std::size_t index = 0; s.own != nullptr && index < s.own->line.size(); ++index) {
+    if ((s.own->line.at(index).flags & slot::silenced) != 0) return true;
+  }
+  return false;
+}
+
 step engine::state::dispatch(session& s, const resp::command_spec& spec, const resp::request& request) {
   const bool in_multi = s.tx && s.tx->open;
   if (spec.dedicated == resp::dedicate::unknown && !s.unframed && is_of_http(request[0])) {
@@ -290,7 +298,7 @@ step engine::state::dispatch(session& s, const resp::command_spec& spec, const r
     if (lane_of(s) == nullptr) return step::held;
   }
   if (!in_multi && s.subscribed_ever && s.protocol == 2 && s.in_flight > 0 &&
-      (wants_local_answer(spec) ||
+      (wants_local_answer(spec) || (spec.kind == resp::special::multi && !awaits_what_may_not_come(s)) ||
        (spec.answers == resp::answer::switches && (s.replies == reply_mode::on || s.subscribed() > 0)))) {
     // Whether a subscriber may say this depends on what the subscriptions under way come to.
     hold_session(s, hold_reason::drain);

@@ -317,7 +317,7 @@ void author::tracking() {
   if (dice_.one_in(2)) {
     say({"CLIENT", "TRACKING", "ON", "OPTIN"});
     say({"CLIENT", "CACHING", "YES"});
-    // Straight behind it: the server counts an empty request as the command that this is for, and gets none from us.
+    // Straight behind it: an empty request would count as the command that this is for.
     phrase(dice_.of(data_phrases));
   } else {
     say({"CLIENT", "TRACKING", "ON"});

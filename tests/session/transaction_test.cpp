@@ -346,6 +346,18 @@ TEST(Transaction, IsNoneWhereMultiIsRefused) {
   world.expect_nothing_left();
 }
 
+TEST(Transaction, IsNoneForASubscriberOfResp2) {
+  fake_world world;
+  fake_socket& client = world.connect_client();
+  const std::string refused =
+      "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context\r\n";
+  EXPECT_EQ(world.ask(client, "SUBSCRIBE a\r\nMULTI\r\nSUBSCRIBE b\r\nGET k\r\nUNSUBSCRIBE a b\r\nQUIT\r\n"),
+            "*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n-ERR Can't execute 'multi" + refused +
+                "*3\r\n$9\r\nsubscribe\r\n$1\r\nb\r\n:2\r\n-ERR Can't execute 'get" + refused +
+                "*3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:1\r\n*3\r\n$11\r\nunsubscribe\r\n$1\r\nb\r\n:0\r\n+OK\r\n");
+  world.expect_nothing_left();
+}
+
 TEST(Transaction, IsNotEndedByAnExecBeforeItsMulti) {
   fake_world world;
   fake_socket& client = world.connect_client();
