@@ -233,8 +233,10 @@ void control_thread::state::watch_files() {
 }
 
 void control_thread::state::give_memory_back() {
-  const auto peak = static_cast<std::int64_t>(workers.take_bytes_peak());
-  if (!freed.due(workers.clients(), static_cast<std::int64_t>(workers.bytes_held()), peak)) return;
+  const memory_return::held connections{workers.clients(), workers.take_clients_peak()};
+  const memory_return::held bytes{static_cast<std::int64_t>(workers.bytes_held()),
+                                  static_cast<std::int64_t>(workers.take_bytes_peak())};
+  if (!freed.due(connections, bytes)) return;
   ::malloc_trim(0);
 }
 

@@ -21,32 +21,35 @@ class memory_return {
 
   static constexpr int ticks_of_rest = 5;  // from the first return, and from whatever still went after it, to the last
 
+  struct held {
+    std::int64_t now = 0;
+    std::int64_t peak = 0;  // since the last tick: a crowd that came and went between two would hide from `now`
+  };
+
   // True once what is held has fallen to half of the most since the last time, and rested for a tick; and again when
-  // nothing more has gone for `ticks_of_rest`. bytes_peak: the most since the last tick, which a crowd that came and
-  // went between two would hide.
-  [[nodiscard]] bool due(std::int64_t connections, std::int64_t bytes, std::int64_t bytes_peak) noexcept {
-    bytes_.most = std::max(bytes_.most, bytes_peak);
+  // nothing more has gone for `ticks_of_rest`.
+  [[nodiscard]] bool due(held connections, held bytes) noexcept {
     const bool fell = connections_.fell(connections, connections_min) | bytes_.fell(bytes, bytes_min);
     if (fell) {
-      connections_.most = connections_.least = connections;
-      bytes_.most = bytes_.least = bytes;
+      connections_.most = connections_.least = connections.now;
+      bytes_.most = bytes_.least = bytes.now;
       rest_left_ = ticks_of_rest;
       return true;
     }
     if (rest_left_ == 0) return false;
     // Only what goes below all before counts: the coming and going of those who stay would put it off for ever.
-    if (connections_.sank(connections) | bytes_.sank(bytes)) rest_left_ = ticks_of_rest;
+    if (connections_.sank(connections.now) | bytes_.sank(bytes.now)) rest_left_ = ticks_of_rest;
     return --rest_left_ == 0;
   }
 
  private:
   struct level {
     std::int64_t most = 0, least = 0, last = 0;
-    bool fell(std::int64_t now, std::int64_t at_least) noexcept {
-      const bool rests = now >= last;
-      last = now;
-      most = std::max(most, now);
-      return rests && now <= most / 2 && most - now >= at_least;
+    bool fell(held what, std::int64_t at_least) noexcept {
+      const bool rests = what.now >= last;
+      last = what.now;
+      most = std::max({most, what.now, what.peak});
+      return rests && what.now <= most / 2 && most - what.now >= at_least;
     }
     bool sank(std::int64_t now) noexcept {
       const bool did = now < least;

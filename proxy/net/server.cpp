@@ -310,6 +310,10 @@ std::int64_t server::clients() const noexcept {
   return state_->shared.clients.load(std::memory_order_relaxed);
 }
 
+std::int64_t server::take_clients_peak() noexcept {
+  return state_->shared.clients_peak.exchange(clients(), std::memory_order_relaxed);
+}
+
 std::uint64_t server::bytes_held() const noexcept {
   return state_->held.total();
 }

@@ -82,7 +82,8 @@ class server {
   [[nodiscard]] std::uint64_t accept_errors() const noexcept;
   [[nodiscard]] std::int64_t clients() const noexcept;  // connections, those that still shake hands too
   [[nodiscard]] std::uint64_t bytes_held() const noexcept;
-  [[nodiscard]] std::uint64_t take_bytes_peak() noexcept;  // of bytes_held, since the last call
+  [[nodiscard]] std::int64_t take_clients_peak() noexcept;  // of clients, since the last call
+  [[nodiscard]] std::uint64_t take_bytes_peak() noexcept;   // of bytes_held, since the last call
 
  private:
   struct state;

@@ -268,7 +268,8 @@ void worker::accept_all(acceptor& a) {
 
 void worker::admit(const accepted_socket& socket, std::size_t listener) {
   const auto& tls = contexts_.listeners[listener];
-  if (shared_.clients.fetch_add(1, std::memory_order_relaxed) >= shared_.clients_max) {
+  const std::int64_t before = shared_.clients.fetch_add(1, std::memory_order_relaxed);
+  if (before >= shared_.clients_max) {
     shared_.clients.fetch_sub(1, std::memory_order_relaxed);
     accept_errors_.add(1);
     // A TLS client could not read it.
@@ -278,6 +279,8 @@ void worker::admit(const accepted_socket& socket, std::size_t listener) {
     ::close(socket.fd);
     return;
   }
+  if (before >= shared_.clients_peak.load(std::memory_order_relaxed))
+    shared_.clients_peak.store(before + 1, std::memory_order_relaxed);
   connection& c = make_connection(true);
   c.source = socket.source;
   ssl_pointer ssl = tls ? tls->new_session() : nullptr;

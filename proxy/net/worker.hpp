@@ -52,6 +52,7 @@ inline constexpr session::steady_ns idle_turn = 1'000'000'000;  // a watchdog ma
 // What all workers of a server share.
 struct admission {
   std::atomic<std::int64_t> clients{0};
+  std::atomic<std::int64_t> clients_peak{0};  // since somebody took it; two workers that pass it at once may lose one
   std::int64_t clients_max = 0;
 };
 

@@ -1,6 +1,6 @@
 """Memory and load: what peers can make the proxy hold, and what is left when they have gone.
 
-Memory is PSS as the kernel counts it. Figures are said on stderr; what fails a case is a bound that is far from them.
+Memory is what the process asked for, as the kernel counts it. Figures are said on stderr; what fails a case is a bound that is far from them.
 """
 
 import contextlib
@@ -14,7 +14,8 @@ import unittest
 
 from harness.cases import proxied_case, with_its_own_servers
 from harness.exposition import metrics
-from harness.measured import (KIB, MIB, connections_possible, cpu_seconds_of, descriptors_of, memory_of, say, short_or_long)
+from harness.measured import (KIB, MIB, connections_possible, cpu_seconds_of, descriptors_of, memory_of, say, short_or_long,
+                              unread_of)
 from harness.processes import certificates, redis_server, tidegate, wait_until
 from harness.wire import wire
 
@@ -487,6 +488,8 @@ class fairness(with_its_own_servers):
                         monitor.read()
                 monitor.socket.settimeout(30)
                 small.send("GET", f"small:{number}")
+                # From the moment at which the proxy has read it; when that is, is the machine's affair.
+                wait_until(lambda: unread_of(proxy, small) == 0, what="the small command in the proxy")
                 server.signal(signal.SIGCONT)
                 before = 0
                 while f'"small:{number}"' not in (line := monitor.read()):

@@ -59,7 +59,7 @@ struct WorkerTest : testing::Test {
   folder files;
   authority ca{files, "ca"};
   fake_world world;
-  net::admission shared{.clients = 0, .clients_max = 1000};
+  net::admission shared{.clients = 0, .clients_peak = 0, .clients_max = 1000};
   std::shared_ptr<const net::tls_context> upstream_context;
   bool upstream_tls = false;
   std::uint16_t port = 0;

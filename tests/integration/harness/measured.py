@@ -19,11 +19,22 @@ def short_or_long(short, long):
 
 
 def memory_of(pid):
-    """Bytes of memory that are the process's own (PSS): shared pages count in parts, buffers of sockets not at all."""
+    """Bytes of memory that the process asked for: pages of its files come and go as others run them and the kernel needs
+    room, and buffers of sockets are not its memory at all."""
     for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith("Pss_Anon:"):
             return int(line.split()[1]) * KIB
-    raise AssertionError(f"no Pss of process {pid}")
+    raise AssertionError(f"no Pss_Anon of process {pid}")
+
+
+def unread_of(server, connection):
+    """Bytes of a client's plain connection that the process listening there has not read yet."""
+    ends = (f":{server.port:04X}", f":{connection.socket.getsockname()[1]:04X}")
+    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if (fields[1][8:], fields[2][8:]) == ends:
+            return int(fields[4].partition(":")[2], 16)
+    raise AssertionError(f"no connection from port {ends[1]} to {ends[0]}")
 
 
 def cpu_seconds_of(pid):
