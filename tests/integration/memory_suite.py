@@ -1,6 +1,7 @@
 """Memory and load: what peers can make the proxy hold, and what is left when they have gone.
 
-Memory is what the process asked for, as the kernel counts it. Figures are said on stderr; what fails a case is a bound that is far from them.
+Memory is what the process asked for, as the kernel counts it. Figures are said on stderr; what fails a case is a bound
+that is far from them.
 """
 
 import contextlib
@@ -454,9 +455,12 @@ class a_slow_sender(with_its_own_servers):
 
 
 class fairness(with_its_own_servers):
-    """M10, in commands instead of time: how many of a deep pipeline's reach the upstream before a small client's."""
+    """M10, in commands instead of time: how many of a deep pipeline's stand on a lane before a small client's."""
 
     def test_lets_only_so_many_of_a_deep_pipeline_before_a_small_clients_command(self):
+        def connection_in(line):
+            return re.match(r"\S+ \[\d+ (\S+)\]", line)[1]
+
         server = self.start(redis_server)
         proxy = self.start(tidegate, server, workers=1)
         with wire(server) as bare:
@@ -466,7 +470,7 @@ class fairness(with_its_own_servers):
         self.assertEqual(small.call("GET", "little"), None)
 
         def pipeline():
-            # A reader that keeps up: who does not has a connection of his own, where the server alone shares out turns.
+            # Where he does not keep up he has a connection of his own, and the server alone shares out the turns.
             into, reply = bytearray(MIB), len(b"$65536\r\n") + 64 * KIB + 2
             while not ended.is_set():
                 deep.send_raw(wire.encode("GET", "big") * depth)
@@ -491,11 +495,12 @@ class fairness(with_its_own_servers):
                 # From the moment at which the proxy has read it; when that is, is the machine's affair.
                 wait_until(lambda: unread_of(proxy, small) == 0, what="the small command in the proxy")
                 server.signal(signal.SIGCONT)
-                before = 0
+                big = []
                 while f'"small:{number}"' not in (line := monitor.read()):
-                    before += '"big"' in line
+                    if '"big"' in line:
+                        big.append(connection_in(line))
                 self.assertEqual(small.read(), None)
-                most = max(most, before)
+                most = max(most, big.count(connection_in(line)))
         ended.set()
         worker.join()
         say(f"M10: at most {most} of a pipeline of {depth} GETs of 64 KiB stood before a small client's command")

@@ -37,9 +37,9 @@ std::size_t length(std::mt19937_64& random) {
 }
 
 std::string text(std::mt19937_64& random) {
-  static constexpr std::string_view hostile("\r\n\0\xff$*0 1:EX", 14);
+  static constexpr std::string_view hostile("\r\n\0\xff$*0 1:EX", 12);
   std::string out(length(random), 'x');
-  for (std::size_t at = random() % 4; at < out.size(); at += 1 + random() % 16) out[at] = hostile[random() % 14];
+  for (std::size_t at = random() % 4; at < out.size(); at += 1 + random() % 16) out[at] = hostile[random() % hostile.size()];
   return out;
 }
 
